@@ -1,0 +1,105 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/csikit/csikit/internal/crashpoint"
+)
+
+// temporaryMark is part of the name of every temporary file.
+const temporaryMark = ".tmp-"
+
+// WriteFile replaces the content of path by data, with permissions perm (not
+// changed by the umask). On an error the old content is still there, except
+// when the last step, making the new name durable, has failed: then either may
+// be found after a loss of power, and the call may be repeated. Concurrent
+// calls for one path are safe; one of them wins.
+func WriteFile(path string, data []byte, perm os.FileMode) error {
+	temporary, err := writeTemporary(path, data, perm)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := Rename(temporary, path); err != nil {
+		return fmt.Errorf("write %s: %w", path, errors.Join(err, removeIfThere(temporary)))
+	}
+	return nil
+}
+
+// Rename renames a file or directory within one directory and makes the new
+// name durable. A file at the new name is replaced; rename(2) says what happens
+// to a directory there.
+func Rename(oldPath, newPath string) error {
+	crashpoint.Step("durable rename")
+	if err := os.Rename(oldPath, newPath); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(newPath))
+}
+
+// Remove removes the file path, and what a crashed [WriteFile] of it has left,
+// durably. A path that does not exist is done.
+func Remove(path string) error {
+	leftovers, err := filepath.Glob(escape(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+temporaryMark)) + "*")
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", path, err)
+	}
+	for _, name := range append(leftovers, path) {
+		crashpoint.Step("durable remove")
+		if err := removeIfThere(name); err != nil {
+			return err
+		}
+	}
+	if err := SyncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// IsTemporary reports whether name, without a directory, is that of a temporary
+// file of [WriteFile].
+func IsTemporary(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.Contains(name, temporaryMark)
+}
+
+// writeTemporary writes data to a new file beside path and makes it durable.
+func writeTemporary(path string, data []byte, perm os.FileMode) (name string, err error) {
+	crashpoint.Step("durable create")
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+temporaryMark+"*")
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, removeIfThere(f.Name()))
+		}
+	}()
+	crashpoint.Step("durable write")
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(perm)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return f.Name(), errors.Join(err, f.Close())
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// escape quotes what filepath.Glob would take for a pattern.
+func escape(path string) string {
+	if os.PathSeparator == '\\' { // Windows has no escape character
+		return path
+	}
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}

@@ -1,0 +1,118 @@
+package loopdev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// ErrForeign says that a file is attached in a way that its owner did not make:
+// twice, or a part of it.
+var ErrForeign = errors.New("attached by somebody else")
+
+// Of returns the one device that is bound to the whole of an open file, or nil
+// if it is not attached. [ErrForeign] is returned if there are several, which do
+// not know of each other's writes, or if it shows a part of the file.
+func Of(backing *os.File) (*Info, error) {
+	dev, ino, err := Identity(backing)
+	if err != nil {
+		return nil, err
+	}
+	found, err := Find(dev, ino)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	if len(found) > 1 || found[0].Offset+found[0].SizeLimit > 0 {
+		return nil, fmt.Errorf("%s is %w: %+v (detach these devices with losetup -d)", backing.Name(), ErrForeign, found)
+	}
+	return &found[0], nil
+}
+
+// Verify returns an error unless the open device is bound to the whole of the
+// file with these device and inode numbers.
+func Verify(device *os.File, dev, ino uint64) error {
+	have, err := Status(device)
+	if err != nil {
+		return err
+	}
+	if have.Device != dev || have.Inode != ino || have.Offset+have.SizeLimit > 0 {
+		return fmt.Errorf("%s is bound to inode %d of device %d from offset %d (limit %d), not to all of inode %d of device %d",
+			device.Name(), have.Inode, have.Device, have.Offset, have.SizeLimit, ino, dev)
+	}
+	return nil
+}
+
+// DetachAll detaches every device of a file, see [Detach], and waits a moment
+// for those to go that nobody uses.
+func DetachAll(ctx context.Context, backing *os.File) error {
+	dev, ino, err := Identity(backing)
+	if err != nil {
+		return err
+	}
+	err = Each(func(device *os.File, info Info) error {
+		if info.Device != dev || info.Inode != ino {
+			return nil
+		}
+		return Detach(device)
+	})
+	if err == nil {
+		_, err = Unused(ctx, backing)
+	}
+	return err
+}
+
+// Ensure returns the device of a file, open for reading, and attaches the file
+// if it is not. A device that is being detached is kept ([Keep]), and the
+// device gets the size of the file. The caller holds a lock as rule 4 of the
+// package says, and closes the device, which stays attached.
+func Ensure(ctx context.Context, backing *os.File) (*os.File, error) {
+	have, err := Of(backing)
+	if err != nil {
+		return nil, err
+	}
+	if have == nil {
+		return Attach(ctx, backing, Options{})
+	}
+	device, err := os.Open(have.Path)
+	if err != nil {
+		return nil, err
+	}
+	for _, step := range []func() error{
+		func() error { return Keep(device) },
+		func() error { return Verify(device, have.Device, have.Inode) },
+		func() error { return SetCapacity(device) },
+	} {
+		if err := step(); err != nil {
+			return nil, errors.Join(err, device.Close())
+		}
+	}
+	return device, nil
+}
+
+// Unused reports whether no device is bound to a file. Devices that are being
+// detached get two seconds, or until ctx ends: every process that looks for
+// its own devices holds each of them for an instant.
+func Unused(ctx context.Context, backing *os.File) (bool, error) {
+	dev, ino, err := Identity(backing)
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	for {
+		found, err := Find(dev, ino)
+		if err != nil || len(found) == 0 {
+			return err == nil, err
+		}
+		if !found[0].Autoclear {
+			return false, nil
+		}
+		select {
+		case <-ctx.Done():
+			return false, nil
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
