@@ -1,0 +1,60 @@
+// Package mount makes, verifies, finds and undoes mounts. It is what a CSI node
+// needs of mount(8) and umount(8), without their guesses.
+//
+// Start with [Table], the four things that can be done with a mount. [Kernel]
+// does them; mounttest.Table pretends to, for tests without root. [MakeDir],
+// [MakeFile] and [Remove] make and remove what is mounted on. [ParseOption]
+// and [CheckOptions] turn the mount flags of a CO into data.
+//
+// # Guarantees
+//
+// The rules that begin with R are those of the project's safety catalogue. Each
+// has a test that is named after it and fails without it.
+//
+//  1. R2, R3: a device is mounted by the open file that the caller has
+//     checked, not by a name. The mount is built out of sight, and it is
+//     attached only when the device below it is proven to be that one. A
+//     wrong device never shows at a target, not even for a moment. A process
+//     that is killed meanwhile leaves no mount that keeps the device busy.
+//  2. R3: a file system that is alive already, in whatever mount namespace, is
+//     never shared in silence with its old options: that is [ErrBusy].
+//  3. R4: nothing is mounted on a mount. [Kernel.Find] tells what is there:
+//     device, root, attributes, number of layers. Should another process
+//     mount in the same instant, the later one is taken away.
+//  4. R5: a bind mount has its attributes before it has its place: what is to
+//     be read-only is never writable.
+//  5. R6, R8: unmounting takes away all layers at the path, and nothing else: no
+//     symbolic link is followed, no device or file stands for its mount. Each
+//     step is checked by looking, not by its exit code. The last mount of a file
+//     system is synced while it still shows.
+//  6. R7: nothing is detached lazily or by force, except a share whose daemon
+//     or server has given it up (ENOTCONN, ESTALE).
+//  7. R8: only an empty directory or an empty file is removed. Nothing that
+//     exists is truncated.
+//  8. R12: xfs is mounted with nouuid; clones mount beside their origin.
+//  9. R14: finding a mount never touches its device. A share that does not
+//     answer costs five seconds and one thread, not the process.
+//  10. R15: options are key and value to the end; on kernels with fsopen(2)
+//     there is no comma string in which a value could become an option.
+//     Secrets reach no argument and no error.
+//  11. R16: SELinux contexts are in effect afterwards, or the mount is undone
+//     and the caller told.
+//  12. R18: /proc/self/mountinfo decides nothing on Linux 5.8 or later. From
+//     6.13 it is not even read; every lookup costs the same with ten mounts
+//     and with ten thousand.
+//  13. Ruling 27: a share is mounted by mount(8) in a child that dies with the
+//     context.
+//
+// What a caller has to see to: calls about one target must not run at the
+// same time, and whether a device is free after the last unmount is known only
+// by opening it exclusively (package fs), since other mount namespaces may
+// still have the file system.
+//
+// # Kernels
+//
+// Which system calls there are is found out by calling them once: see
+// [Features]. Without fsopen(2) and its kin (Linux before 5.12, or a seccomp
+// filter) mounts are made by mount(2) in a hidden place, checked there, and
+// moved; without statmount(2) details come from mountinfo. The same tests run
+// on all ways.
+package mount

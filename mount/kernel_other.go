@@ -1,0 +1,39 @@
+//go:build !linux
+
+package mount
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+)
+
+var errOS = fmt.Errorf("mounts on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+
+// Features is empty on this system.
+func (k *Kernel) Features() Features { return Features{} }
+
+// Mount fails on this system.
+func (k *Kernel) Mount(context.Context, Mount, string) error { return errOS }
+
+// Bind fails on this system.
+func (k *Kernel) Bind(context.Context, Binding) error { return errOS }
+
+// Find fails on this system.
+func (k *Kernel) Find(string) (Info, error) { return Info{}, errOS }
+
+// Unmount fails on this system.
+func (k *Kernel) Unmount(context.Context, string) error { return errOS }
+
+// Shared fails on this system.
+func (k *Kernel) Shared(string) (bool, error) { return false, errOS }
+
+// MakeDir fails on this system.
+func MakeDir(string) error { return errOS }
+
+// MakeFile fails on this system.
+func MakeFile(string) error { return errOS }
+
+// Remove fails on this system.
+func Remove(string) error { return errOS }

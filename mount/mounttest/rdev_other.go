@@ -1,0 +1,5 @@
+//go:build !linux
+
+package mounttest
+
+func rdev(string) uint64 { return 0 }

@@ -1,0 +1,91 @@
+package mount
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+)
+
+func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
+func readLink(path string) (string, error) { return os.Readlink(path) }
+
+// scan calls yield with every mount of the namespace until it returns false. It
+// is for messages, for dead mounts and for finding other mounts of one file
+// system; whether something is mounted is never decided by it (R18).
+func (k *Kernel) scan(yield func(record) bool) error {
+	if !k.Features().Statmount {
+		return scanMountinfo(yield)
+	}
+	return scanBelow(listmountRoot, yield)
+}
+
+func scanBelow(root uint64, yield func(record) bool) error {
+	return listmount(root, func(id uint64) bool {
+		r, err := statmount(id, statmountDetails)
+		return errors.Is(err, ErrNotMounted) || err == nil && yield(r)
+	})
+}
+
+func scanMountinfo(yield func(record) bool) error {
+	_, err := mountinfo.GetMounts(func(i *mountinfo.Info) (skip, stop bool) {
+		return true, !yield(fromMountinfo(i))
+	})
+	return err
+}
+
+func mountedOld(target string) (bool, error) { return mountinfo.Mounted(target) }
+
+// readMountinfo describes the topmost mount at target from mountinfo, and counts
+// the mounts stacked there. That there is one, st has shown.
+func readMountinfo(target string, st unix.Statx_t) (record, int, error) {
+	point, err := canonical(target)
+	if err != nil {
+		return record{}, 0, err
+	}
+	var at []record
+	if err := scanMountinfo(func(r record) bool {
+		if r.point == point {
+			at = append(at, r)
+		}
+		return true
+	}); err != nil {
+		return record{}, 0, err
+	}
+	if len(at) == 0 {
+		return record{}, 0, ErrNotMounted
+	}
+	top := topOf(at)
+	if st.Mask&unix.STATX_MNT_ID_UNIQUE != 0 {
+		top.id = st.Mnt_id
+	}
+	return top, len(at), nil
+}
+
+func fromMountinfo(i *mountinfo.Info) record {
+	r := record{
+		id: uint64(i.ID), parent: uint64(i.Parent), dev: unix.Mkdev(uint32(i.Major), uint32(i.Minor)),
+		root: i.Root, point: i.Mountpoint, fsType: i.FSType, source: i.Source, details: true,
+		shared: strings.Contains(i.Optional, "shared:"),
+	}
+	var options []Option
+	for o := range strings.SplitSeq(i.Options, ",") {
+		options = append(options, Option{Key: o})
+	}
+	a, _, readOnly := takeAttrs(options)
+	r.attr = a.set
+	if !slices.Contains(options, Option{Key: "relatime"}) && !slices.Contains(options, Option{Key: "noatime"}) {
+		r.attr |= unix.MOUNT_ATTR_STRICTATIME
+	}
+	if readOnly {
+		r.attr |= unix.MOUNT_ATTR_RDONLY
+	}
+	mode, rest, _ := strings.Cut(i.VFSOptions, ",")
+	r.superReadOnly, r.options = mode == "ro", rest
+	return r
+}
