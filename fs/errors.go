@@ -1,0 +1,22 @@
+package fs
+
+import "errors"
+
+// The errors of this package wrap one of these, or an error of the operating
+// system.
+var (
+	// ErrBusy says that something holds the device. It passes when the
+	// holder, which the message names, lets go.
+	ErrBusy = errors.New("device in use")
+	// ErrNotEmpty says that Format found something, or could not prove that
+	// there is nothing. Nothing was written. It does not pass by itself.
+	ErrNotEmpty = errors.New("device is not proven empty")
+	// ErrOption says that a file system type, an option or its value is not
+	// one that this package makes. Nothing was touched.
+	ErrOption = errors.New("bad format option")
+	// ErrDamaged says that a check found what it must not repair on its own.
+	// An administrator has to look at it; the file system must not be mounted.
+	ErrDamaged = errors.New("file system is damaged")
+	// ErrTooSmall says that the device is smaller than what it should hold.
+	ErrTooSmall = errors.New("device is smaller than required")
+)
