@@ -1,0 +1,12 @@
+package csi
+
+import "context"
+
+// A Cloner makes volumes from volumes.
+// If absent, the driver does not advertise CLONE_VOLUME.
+type Cloner interface {
+	// CloneVolume is [Provisioner.CreateVolume] with the content that the
+	// source has at some moment during the call. The framework has checked
+	// that the source exists and is not larger than the volume.
+	CloneVolume(ctx context.Context, source VolumeRef, spec VolumeSpec) (*Volume, error)
+}

@@ -1,0 +1,78 @@
+package csi
+
+import (
+	"errors"
+	"log/slog"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+
+	csipb "github.com/container-storage-interface/spec/lib/go/csi"
+
+	"github.com/csikit/csikit/csi/internal/fault"
+	"github.com/csikit/csikit/csi/internal/keyop"
+	"github.com/csikit/csikit/fs"
+)
+
+// A Driver serves the CSI RPCs of one backend. Make it with [New]; its methods
+// may be called concurrently.
+type Driver struct {
+	name       string
+	opts       Options
+	features   features
+	log        *slog.Logger
+	operations *keyop.Table
+	faults     fault.Point
+	gauge      fs.Gauge // of volumes on this node
+	requests   *requestIDs
+	recovery   grpc.UnaryServerInterceptor
+	health     health
+	ran        atomic.Bool
+
+	kernelMounts bool // nobody replaced the kernel's mount table
+}
+
+// New makes a driver named name (a domain name such as
+// "local.csi.example.com") of a backend, and checks everything that can be
+// wrong before it serves: all that it finds is in one error, and each part
+// says what to change. It opens nothing and dials nothing. opts may be nil.
+func New(name string, backend Locator, opts *Options) (*Driver, error) {
+	if isNil(backend) {
+		return nil, errors.New("csi: New needs a backend, and got nil")
+	}
+	o := opts.withDefaults(name)
+	f, err := discover(backend, o.Disable)
+	warnings, faults := f.check()
+	if err := errors.Join(checkName(name), o.check(), err, faults); err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		o.Logger.Warn(w, "driver", name)
+	}
+	d := &Driver{
+		name: name, opts: o, features: f, log: o.Logger, requests: newRequestIDs(), recovery: newRecovery(o.Logger),
+		kernelMounts: opts == nil || opts.Mounts == nil,
+	}
+	d.operations = keyop.New(d.operationHooks())
+	return d, nil
+}
+
+// Name returns the driver's name.
+func (d *Driver) Name() string { return d.name }
+
+// Register registers the driver's services with a server of one's own; [Run]
+// does it by itself. Validation, logging, redaction and error codes come with
+// the services, below the server's own interceptors. Whoever stops the server
+// calls [Driver.Shutdown] as well.
+func (d *Driver) Register(s grpc.ServiceRegistrar) {
+	g := guard{s, d}
+	csipb.RegisterIdentityServer(g, &identityServer{d: d})
+	if d.opts.Services != NodeService {
+		csipb.RegisterControllerServer(g, &controllerServer{d: d})
+	}
+	csipb.RegisterNodeServer(g, &nodeServer{d: d})
+}
+
+// FaultPoint is for the conformance kit: its argument cannot be named outside
+// of this module's csi packages.
+func (d *Driver) FaultPoint(fault.Access) *fault.Point { return &d.faults }

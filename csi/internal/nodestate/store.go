@@ -1,0 +1,125 @@
+package nodestate
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/csikit/csikit/internal/durable"
+)
+
+// ErrDamaged says that a file is not what this package wrote. What it said is
+// lost; [Store.Save] replaces it and [Store.Remove] removes it.
+var ErrDamaged = errors.New("damaged state file")
+
+// A Key names one file: of a volume (Target is ""), or of a volume at a target
+// path.
+type Key struct{ Volume, Target string }
+
+// A Store is a directory of files that hold a T each. Calls about different
+// keys may run concurrently; calls about one key are serialised by the caller.
+type Store[T any] struct{ dir string }
+
+// In returns the store in dir, which is made when something is saved.
+func In[T any](dir string) Store[T] { return Store[T]{dir: dir} }
+
+// file is what is in a file.
+type file[T any] struct {
+	Volume string `json:"volume"`
+	Target string `json:"target,omitempty"`
+	Value  T      `json:"value"`
+}
+
+// Load returns what was saved under k, or nil if there is nothing. The error
+// wraps [ErrDamaged] if the file is there but is not readable as such.
+func (s Store[T]) Load(k Key) (*T, error) {
+	f, err := s.read(s.path(k))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f.Volume != k.Volume || f.Target != k.Target {
+		return nil, fmt.Errorf("%w: %s is about volume %q at %q, not %q at %q", ErrDamaged, s.path(k), f.Volume, f.Target, k.Volume, k.Target)
+	}
+	return &f.Value, nil
+}
+
+// Save makes value durable under k.
+func (s Store[T]) Save(k Key, value T) error {
+	data, err := json.MarshalIndent(file[T]{Volume: k.Volume, Target: k.Target, Value: value}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return fmt.Errorf("make the node's state directory: %w", err)
+	}
+	return durable.WriteFile(s.path(k), append(data, '\n'), 0o600)
+}
+
+// Remove forgets k. What is not there is done.
+func (s Store[T]) Remove(k Key) error { return durable.Remove(s.path(k)) }
+
+// An Entry is one file of a volume.
+type Entry[T any] struct {
+	Target string
+	Value  T
+}
+
+// Of lists what is saved about a volume, in no order. Damaged files are left
+// out.
+func (s Store[T]) Of(volume string) ([]Entry[T], error) {
+	files, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []Entry[T]
+	prefix := digest(volume) + "-"
+	for _, name := range files {
+		if len(name.Name()) < len(prefix) || name.Name()[:len(prefix)] != prefix {
+			continue
+		}
+		f, err := s.read(filepath.Join(s.dir, name.Name()))
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if f.Volume == volume {
+			out = append(out, Entry[T]{Target: f.Target, Value: f.Value})
+		}
+	}
+	return out, nil
+}
+
+func (s Store[T]) read(path string) (*file[T], error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	f := new(file[T])
+	if err := json.Unmarshal(data, f); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
+	}
+	return f, nil
+}
+
+func (s Store[T]) path(k Key) string {
+	return filepath.Join(s.dir, digest(k.Volume)+"-"+digest(k.Target)+".json")
+}
+
+// digest is long enough that two ids never meet.
+func digest(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return hex.EncodeToString(sum[:16])
+}

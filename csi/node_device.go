@@ -1,0 +1,66 @@
+package csi
+
+import (
+	"errors"
+	"fmt"
+	iofs "io/fs"
+
+	"github.com/csikit/csikit/fs"
+	"github.com/csikit/csikit/mount"
+)
+
+// errDeviceGone says that a recorded device does not exist any more: there is
+// nothing left that could be written to it.
+var errDeviceGone = errors.New("the device is gone")
+
+// recordDevice writes down what finds the device again in this boot.
+func recordDevice(device *fs.Device, spec Device) *recordedDevice {
+	sequence, _ := device.Sysfs("diskseq")
+	return &recordedDevice{Number: device.Number(), Path: spec.Path, Sequence: sequence, Sysfs: spec.Sysfs}
+}
+
+// deviceOf returns the number of the block device below a mount, or that of a
+// device node that is bound; an anonymous number if there is none. btrfs has an
+// anonymous number, but its source is its device.
+func deviceOf(i mount.Info) uint64 {
+	switch {
+	case i.Rdev != 0:
+		return i.Rdev
+	case !anonymous(i.Device):
+		return i.Device
+	}
+	device, err := fs.Open(i.Source)
+	if err != nil {
+		return i.Device
+	}
+	defer func() { _ = device.Close() }()
+	return device.Number()
+}
+
+// open opens the device by its number. A path is only a way to get at a node
+// of that number. It returns [errDeviceGone] if the kernel knows no such
+// device, or another one by now.
+func (r *recordedDevice) open() (*fs.Device, error) {
+	name, err := sysfsName(r.Number)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return nil, errDeviceGone
+	}
+	if err != nil {
+		return nil, err
+	}
+	if sequence, err := sysfs(r.Number, "diskseq"); err == nil && r.Sequence != "" && sequence != r.Sequence {
+		return nil, errDeviceGone
+	}
+	for _, path := range []string{r.Path, "/dev/" + name} {
+		device, openErr := fs.Open(path)
+		if openErr != nil {
+			err = openErr
+			continue
+		}
+		if device.Number() == r.Number {
+			return device, nil
+		}
+		err = errors.Join(fmt.Errorf("%s is now device %s", path, majorMinor(device.Number())), device.Close())
+	}
+	return nil, fmt.Errorf("open block device %s: %w", majorMinor(r.Number), err)
+}

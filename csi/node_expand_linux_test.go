@@ -1,0 +1,72 @@
+package csi_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+
+	csipb "github.com/container-storage-interface/spec/lib/go/csi"
+
+	"github.com/csikit/csikit/csi"
+)
+
+// TestRule27_ExpandOnline: the device and then the file system, while a pod
+// has it.
+func TestRule27_ExpandOnline(t *testing.T) {
+	for _, name := range []string{"xfs", "btrfs"} {
+		t.Run(name, func(t *testing.T) {
+			n, backend := newLoopNode(t, "v")
+			target := n.path("pod/mount")
+			require.NoError(t, n.stage("v", fstype(name)))
+			require.NoError(t, n.publish("v", target, asFilesystem(name)))
+			before := n.usage("v", target).GetTotal()
+			expand := func(size int64) (*csipb.NodeExpandVolumeResponse, error) {
+				return n.NodeExpandVolume(t.Context(), &csipb.NodeExpandVolumeRequest{
+					VolumeId: "v", VolumePath: target, CapacityRange: &csipb.CapacityRange{RequiredBytes: size},
+				})
+			}
+			_, err := expand(2 * imageSize)
+			n.want(codes.Unavailable, err, "not yet")
+			require.NoError(t, os.Truncate(backend.image("v"), 2*imageSize))
+			for range 2 {
+				r, err := expand(2 * imageSize)
+				require.NoError(t, err)
+				require.Equal(t, int64(2*imageSize), r.GetCapacityBytes())
+				n.restart()
+			}
+			require.Greater(t, n.usage("v", target).GetTotal(), before+imageSize/2)
+			require.NoError(t, n.unpublish("v", target))
+			require.NoError(t, n.unstage("v"))
+		})
+	}
+}
+
+// TestR13_StageGrows: a device that has grown since, as after a restore to a
+// larger volume, has its file system grown at stage, ext4 before it is mounted
+// where the kernel does not allow it later.
+func TestR13_StageGrows(t *testing.T) {
+	for _, name := range []string{"ext4", "xfs"} {
+		t.Run(name, func(t *testing.T) {
+			n, backend := newLoopNode(t, "v")
+			require.NoError(t, n.stage("v", fstype(name)))
+			before := n.usage("v", n.stagingPath("v")).GetTotal()
+			require.NoError(t, n.unstage("v"))
+			require.NoError(t, os.Truncate(backend.image("v"), 2*imageSize))
+			require.NoError(t, n.stage("v", fstype(name)))
+			require.Greater(t, n.usage("v", n.stagingPath("v")).GetTotal(), before+imageSize/2)
+			require.NoError(t, n.unstage("v"))
+		})
+	}
+}
+
+func TestRule27_ExpandRawDevice(t *testing.T) {
+	n, backend := newLoopNode(t, "v")
+	require.NoError(t, n.stage("v", func(r *csipb.NodeStageVolumeRequest) { r.VolumeCapability = rawAccess(csi.SingleNodeWriter) }))
+	require.NoError(t, os.Truncate(backend.image("v"), 2*imageSize))
+	r, err := n.NodeExpandVolume(t.Context(), &csipb.NodeExpandVolumeRequest{VolumeId: "v", VolumePath: "/dev/whatever"})
+	require.NoError(t, err)
+	require.Equal(t, int64(2*imageSize), r.GetCapacityBytes())
+	require.NoError(t, n.unstage("v"))
+}

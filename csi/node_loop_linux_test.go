@@ -1,0 +1,225 @@
+package csi_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	csipb "github.com/container-storage-interface/spec/lib/go/csi"
+
+	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/loopdev"
+	"github.com/csikit/csikit/internal/looptest"
+)
+
+const imageSize = 320 << 20 // xfs needs 300 MiB
+
+// A loopFake locates image files as loop devices, proves them by their backing
+// file, and keeps the formatted mark beside them.
+type loopFake struct {
+	dir      string
+	mu       sync.Mutex
+	edit     func(*csi.Device) // of what Locate returns
+	markFail error
+	released int
+}
+
+func (f *loopFake) image(id string) string { return filepath.Join(f.dir, id) }
+
+func (f *loopFake) Locate(ctx context.Context, v csi.NodeVolume) (csi.Source, error) {
+	image, err := os.OpenFile(f.image(v.ID), os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer image.Close()
+	dev, ino, err := loopdev.Identity(image)
+	if err != nil {
+		return nil, err
+	}
+	found, err := loopdev.Find(dev, ino)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		device, err := loopdev.Attach(ctx, image, loopdev.Options{})
+		if err != nil {
+			return nil, err
+		}
+		found = []loopdev.Info{{Path: device.Name()}}
+		device.Close()
+	}
+	d := csi.Device{Path: found[0].Path, ReadsZero: true, Verify: func(_ context.Context, device *os.File) error {
+		info, err := loopdev.Status(device)
+		if err == nil && (info.Device != dev || info.Inode != ino) {
+			err = fmt.Errorf("%w: %s is another file", csi.ErrInUse, info.Path)
+		}
+		return err
+	}}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.edit != nil {
+		f.edit(&d)
+	}
+	return d, nil
+}
+
+func (f *loopFake) Release(_ context.Context, v csi.NodeVolume) error {
+	f.mu.Lock()
+	f.released++
+	f.mu.Unlock()
+	return f.each(v.ID, loopdev.Detach)
+}
+
+// GrowDevice gives the loop device the size of its file.
+func (f *loopFake) GrowDevice(_ context.Context, e csi.Expansion) error {
+	return f.each(e.ID, loopdev.SetCapacity)
+}
+
+func (f *loopFake) each(id string, do func(*os.File) error) error {
+	image, err := os.Open(f.image(id))
+	if err != nil {
+		return err
+	}
+	defer image.Close()
+	dev, ino, err := loopdev.Identity(image)
+	if err != nil {
+		return err
+	}
+	return loopdev.Each(func(device *os.File, info loopdev.Info) error {
+		if info.Device != dev || info.Inode != ino {
+			return nil
+		}
+		return do(device)
+	})
+}
+
+func (f *loopFake) Formatted(_ context.Context, v csi.NodeVolume) (bool, error) {
+	_, err := os.Stat(f.image(v.ID) + ".formatted")
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return true, err
+}
+
+func (f *loopFake) MarkFormatted(_ context.Context, v csi.NodeVolume) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.markFail != nil {
+		return f.markFail
+	}
+	return os.WriteFile(f.image(v.ID)+".formatted", nil, 0o600)
+}
+
+func (f *loopFake) Traits() csi.Traits {
+	return csi.Traits{
+		Mount: []csi.AccessMode{1, 2, 3, 5, 6, 7},
+		Block: []csi.AccessMode{1, 2, 3, 5, 6, 7},
+	}
+}
+
+func (f *loopFake) set(edit func(*csi.Device)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.edit = edit
+}
+
+// device returns the loop device of a volume, "" if it has none.
+func (f *loopFake) device(t *testing.T, id string) (path string) {
+	require.NoError(t, f.each(id, func(d *os.File) error { path = d.Name(); return nil }))
+	return path
+}
+
+// hash is that of the whole image; holes, which are most of it, are not read.
+func (f *loopFake) hash(t *testing.T, id string) string {
+	image, err := os.Open(f.image(id))
+	require.NoError(t, err)
+	defer image.Close()
+	sum, fd := sha256.New(), int(image.Fd())
+	for at := int64(0); ; {
+		data, err := unix.Seek(fd, at, unix.SEEK_DATA)
+		if errors.Is(err, unix.ENXIO) {
+			return fmt.Sprintf("%x", sum.Sum(nil))
+		}
+		require.NoError(t, err)
+		at, err = unix.Seek(fd, data, unix.SEEK_HOLE)
+		require.NoError(t, err)
+		content := make([]byte, at-data)
+		_, err = image.ReadAt(content, data)
+		require.NoError(t, err)
+		if content = bytes.Trim(content, "\x00"); len(content) > 0 {
+			fmt.Fprintf(sum, "%d %x\n", data, content)
+		}
+	}
+}
+
+// newLoopNode starts a plugin on the kernel's mounts with images of these
+// ids. What a test leaves mounted or attached fails it.
+func newLoopNode(t *testing.T, ids ...string) (*nodeUnderTest, *loopFake) {
+	looptest.NeedRoot(t)
+	dir := looptest.Dir(t)
+	backend := &loopFake{dir: filepath.Join(dir, "pool")}
+	require.NoError(t, os.Mkdir(backend.dir, 0o755))
+	for _, id := range ids {
+		require.NoError(t, os.WriteFile(backend.image(id), nil, 0o600))
+		require.NoError(t, os.Truncate(backend.image(id), imageSize))
+	}
+	n := startNode(t, backend, dir, csi.Options{})
+	return n, backend
+}
+
+func fstype(name string) func(*csipb.NodeStageVolumeRequest) {
+	return func(r *csipb.NodeStageVolumeRequest) {
+		r.VolumeCapability = mountAccess(csi.SingleNodeMultiWriter, name)
+	}
+}
+
+func asFilesystem(name string) func(*csipb.NodePublishVolumeRequest) {
+	return func(r *csipb.NodePublishVolumeRequest) {
+		r.VolumeCapability = mountAccess(csi.SingleNodeMultiWriter, name)
+	}
+}
+
+func forReading(r *csipb.NodePublishVolumeRequest) { r.Readonly = true }
+
+// read and write use a published volume as a pod does.
+func (n *nodeUnderTest) write(dir, data string) {
+	n.Helper()
+	require.NoError(n, os.WriteFile(filepath.Join(dir, "data"), []byte(data), 0o600))
+}
+
+func (n *nodeUnderTest) read(dir string) string {
+	n.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "data"))
+	require.NoError(n, err)
+	return string(data)
+}
+
+func (n *nodeUnderTest) usage(id, path string) *csipb.VolumeUsage {
+	n.Helper()
+	r, err := n.NodeGetVolumeStats(n.Context(), &csipb.NodeGetVolumeStatsRequest{VolumeId: id, VolumePath: path})
+	require.NoError(n, err)
+	return r.GetUsage()[0]
+}
+
+// mounts counts the mounts below the test's directory.
+func (n *nodeUnderTest) mounts() (count int) {
+	n.Helper()
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	require.NoError(n, err)
+	for line := range strings.Lines(string(table)) {
+		if strings.Contains(line, " "+n.dir+"/") {
+			count++
+		}
+	}
+	return count
+}

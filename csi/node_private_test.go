@@ -1,0 +1,175 @@
+package csi_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+
+	csipb "github.com/container-storage-interface/spec/lib/go/csi"
+
+	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/mount/mounttest"
+)
+
+// A perPodFake stages nothing.
+type perPodFake struct{ nodeFake }
+
+func (f *perPodFake) Traits() csi.Traits {
+	return csi.Traits{Block: []csi.AccessMode{}, PerPod: true}
+}
+
+// A populatingFake writes files for each pod.
+type populatingFake struct {
+	perPodFake
+	table     *mounttest.Table
+	populated []string // uid of the pod and whether the target was visible
+	fail      error
+}
+
+func (f *populatingFake) Populate(_ context.Context, dir string, v csi.NodeVolume) error {
+	seen := v.Pod.UID + " hidden"
+	for _, e := range f.table.Mounts() {
+		if e.Target != dir {
+			seen = v.Pod.UID + " visible"
+		}
+	}
+	f.populated = append(f.populated, seen)
+	return f.fail
+}
+
+// An ephemeralFake makes inline volumes.
+type ephemeralFake struct {
+	nodeFake
+	ids map[string]bool
+	all sync.Mutex
+}
+
+func (f *ephemeralFake) CreateEphemeral(_ context.Context, v csi.NodeVolume) error {
+	f.all.Lock()
+	defer f.all.Unlock()
+	f.ids[v.ID] = true
+	return nil
+}
+
+func (f *ephemeralFake) DeleteEphemeral(_ context.Context, v csi.NodeVolume) error {
+	f.all.Lock()
+	defer f.all.Unlock()
+	delete(f.ids, v.ID)
+	return nil
+}
+
+func (f *ephemeralFake) EphemeralVolumes(context.Context) ([]string, error) {
+	f.all.Lock()
+	defer f.all.Unlock()
+	return slices.Collect(maps.Keys(f.ids)), nil
+}
+
+func unstaged(r *csipb.NodePublishVolumeRequest) { r.StagingTargetPath = "" }
+
+func inline(r *csipb.NodePublishVolumeRequest) {
+	r.StagingTargetPath = ""
+	r.VolumeCapability = mountAccess(csi.SingleNodeWriter, "")
+	r.VolumeContext = map[string]string{"csi.storage.k8s.io/ephemeral": "true", "size": "1Gi"}
+}
+
+func ofPod(uid string) func(*csipb.NodePublishVolumeRequest) {
+	return func(r *csipb.NodePublishVolumeRequest) {
+		r.StagingTargetPath = ""
+		r.VolumeContext = map[string]string{"csi.storage.k8s.io/pod.uid": uid}
+	}
+}
+
+func TestRuling28_PerPod(t *testing.T) {
+	backend := &perPodFake{}
+	n, table := newNode(t, backend)
+	n.want(codes.Unimplemented, n.stage("v"))
+	one, two := n.path("one/mount"), n.path("two/mount")
+	require.NoError(t, n.publish("v", one, ofPod("p1")))
+	require.NoError(t, n.publish("v", two, ofPod("p2"), func(r *csipb.NodePublishVolumeRequest) { r.Readonly = true }))
+	require.Equal(t, "p2", backend.located[1].Pod.UID)
+	require.True(t, mountedAt(table, two)[0].ReadOnly)
+	n.restart()
+	require.NoError(t, n.publish("v", one, ofPod("p1")), "again, after a restart")
+	require.Len(t, table.Mounts(), 4)
+
+	stats, err := n.NodeGetVolumeStats(t.Context(), &csipb.NodeGetVolumeStatsRequest{VolumeId: "v", VolumePath: one})
+	require.NoError(t, err)
+	require.NotEmpty(t, stats.GetUsage())
+
+	require.NoError(t, n.unpublish("v", one))
+	require.Equal(t, "p1", backend.released[0].Pod.UID, "Release gets what Locate got")
+	require.NoError(t, n.unpublish("v", two))
+	require.Empty(t, table.Mounts())
+	n.nothingLeft()
+}
+
+func TestRuling28_PopulateBeforeVisible(t *testing.T) {
+	backend := &populatingFake{}
+	n, table := newNode(t, backend)
+	backend.table = table
+	target := n.path("pod/mount")
+	readonly := func(r *csipb.NodePublishVolumeRequest) { r.Readonly = true }
+	require.NoError(t, n.publish("v", target, ofPod("p1"), readonly))
+	require.NoError(t, n.publish("v", target, ofPod("p1"), readonly), "republish")
+	require.Equal(t, []string{"p1 hidden", "p1 visible"}, backend.populated)
+	require.True(t, mountedAt(table, target)[0].ReadOnly)
+
+	// The private mount is lost with the plugin's mount namespace.
+	for _, e := range table.Mounts() {
+		if e.Target != target {
+			require.NoError(t, table.Unmount(t.Context(), e.Target))
+		}
+	}
+	n.restart()
+	require.NoError(t, n.publish("v", target, ofPod("p1"), readonly))
+
+	backend.fail = csi.ErrFailed
+	n.want(codes.Internal, n.publish("v", target, ofPod("p1"), readonly))
+	require.Len(t, mountedAt(table, target), 1, "undo removes only what this call made")
+	n.want(codes.Internal, n.publish("v", n.path("new/mount"), ofPod("p2"), readonly))
+	require.NoFileExists(t, n.path("new/mount"))
+	require.NoError(t, n.unpublish("v", target))
+	require.Empty(t, table.Mounts())
+	n.nothingLeft()
+}
+
+func TestRuling30_Ephemeral(t *testing.T) {
+	backend := &ephemeralFake{ids: map[string]bool{}}
+	n, table := newNode(t, backend)
+	target := n.path("pod/mount")
+	require.NoError(t, n.publish("csi-123", target, inline))
+	require.NoError(t, n.publish("csi-123", target, inline), "again")
+	require.True(t, backend.located[0].Ephemeral)
+	require.Equal(t, map[string]string{"size": "1Gi"}, backend.located[0].Context)
+	n.restart()
+	require.NoError(t, n.unpublish("csi-123", target))
+	require.Empty(t, backend.ids)
+	require.NoError(t, n.unpublish("csi-123", target), "again")
+
+	require.NoError(t, n.stage("v"))
+	require.NoError(t, n.publish("v", target))
+	require.NoError(t, n.unpublish("v", target), "only what EphemeralVolumes lists is deleted")
+	require.NoError(t, n.unstage("v"))
+	require.Empty(t, table.Mounts())
+	n.nothingLeft()
+}
+
+func TestRuling30_EphemeralIsUndone(t *testing.T) {
+	backend := &ephemeralFake{ids: map[string]bool{}}
+	n, _ := newNode(t, backend)
+	backend.set(func(context.Context, csi.NodeVolume) (csi.Source, error) { return nil, csi.ErrExhausted })
+	n.want(codes.ResourceExhausted, n.publish("csi-1", n.path("pod/mount"), inline))
+	require.Empty(t, backend.ids)
+	n.nothingLeft()
+}
+
+func TestRuling30_EphemeralIsRefusedIfAbsent(t *testing.T) {
+	n, _ := newNode(t, &nodeFake{})
+	n.want(codes.InvalidArgument, n.publish("csi-1", n.path("pod/mount"), inline), "inline")
+	n.nothingLeft()
+}

@@ -1,0 +1,174 @@
+package csi_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+
+	csipb "github.com/container-storage-interface/spec/lib/go/csi"
+
+	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/mount/mounttest"
+)
+
+func TestRule19_StageAgain(t *testing.T) {
+	backend := &nodeFake{}
+	n, table := newNode(t, backend)
+	require.NoError(t, n.stage("v"))
+	require.NoError(t, n.stage("v"), "identical")
+	n.restart()
+	require.NoError(t, n.stage("v"), "identical, after a restart")
+	require.NoError(t, n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
+		r.VolumeCapability = mountAccess(csi.SingleNodeWriter, "")
+		r.Secrets = map[string]string{"user": "other"}
+		r.PublishContext = map[string]string{"path": "/dev/moved"}
+	}), "what makes no difference to the mount")
+	require.Len(t, mountedAt(table, n.stagingPath("v")), 1, "never stacked (R4)")
+
+	for what, capability := range map[string]*csipb.VolumeCapability{
+		"reader":     mountAccess(csi.MultiNodeReaderOnly, ""),
+		"options":    mountAccess(csi.SingleNodeMultiWriter, "", "noatime"),
+		"raw device": rawAccess(csi.SingleNodeMultiWriter),
+	} {
+		n.want(codes.AlreadyExists, n.stage("v", func(r *csipb.NodeStageVolumeRequest) { r.VolumeCapability = capability }), "v")
+		require.Len(t, mountedAt(table, n.stagingPath("v")), 1, what)
+	}
+	_, released := backend.counts()
+	require.Zero(t, released, "an incompatible request takes nothing away from a compatible one")
+	require.NoError(t, n.stage("v"), "still staged as at first")
+
+	n.want(codes.FailedPrecondition, n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
+		r.StagingTargetPath = n.stagingPath("elsewhere")
+	}), n.stagingPath("v"))
+}
+
+func TestRule19_UnsupportedCapability(t *testing.T) {
+	n, table := newNode(t, &nodeFake{})
+	n.want(codes.FailedPrecondition, n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
+		r.VolumeCapability = rawAccess(csi.SingleNodeWriter)
+	}), "raw device")
+	require.Empty(t, table.Mounts())
+	n.nothingLeft()
+}
+
+func TestRule20_UnstageWhatIsNotStaged(t *testing.T) {
+	n, _ := newNode(t, &nodeFake{})
+	require.NoError(t, n.unstage("never"))
+	_, err := n.NodeUnstageVolume(t.Context(), &csipb.NodeUnstageVolumeRequest{VolumeId: "never", StagingTargetPath: "/no/such/path"})
+	require.NoError(t, err)
+
+	require.NoError(t, n.stage("v"))
+	require.NoError(t, n.unstage("v"))
+	require.NoError(t, n.unstage("v"))
+	require.DirExists(t, n.stagingPath("v"), "the directory is the CO's")
+	n.nothingLeft()
+}
+
+func TestRule20_UnstageAfterAReboot(t *testing.T) {
+	backend := &nodeFake{}
+	n, table := newNode(t, backend)
+	require.NoError(t, n.stage("v", func(r *csipb.NodeStageVolumeRequest) { r.PublishContext = map[string]string{"lun": "4"} }))
+	n.stop()
+	table.Reboot()
+	n.start()
+	require.NoError(t, os.RemoveAll(n.stagingPath("v")))
+	require.NoError(t, n.unstage("v"))
+	require.Equal(t, map[string]string{"lun": "4"}, backend.released[0].PublishContext, "what Locate got (ruling 25)")
+	n.nothingLeft()
+}
+
+func TestRuling25_ReleaseGetsWhatLocateGot(t *testing.T) {
+	backend := &nodeFake{}
+	n, _ := newNode(t, backend)
+	require.NoError(t, n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
+		r.Secrets = map[string]string{"password": "hunter2"}
+		r.PublishContext = map[string]string{"lun": "4"}
+		r.VolumeCapability = mountAccess(csi.SingleNodeMultiWriter, "", "vers=4.1")
+	}))
+	require.NoError(t, n.unstage("v"))
+	want := backend.located[0]
+	require.Equal(t, csi.Secrets{"password": "hunter2"}, want.Secrets)
+	require.Equal(t, map[string]string{"pool": "one"}, want.Context)
+	want.Secrets = nil
+	require.Equal(t, []csi.NodeVolume{want}, backend.released)
+
+	require.NoError(t, n.stage("v"))
+	require.NoError(t, os.RemoveAll(n.opts.StateDir))
+	require.NoError(t, n.unstage("v"))
+	require.Equal(t, csi.NodeVolume{ID: "v"}, backend.released[1], "only the id if the state was lost")
+}
+
+// TestRule38_OptionsReachTheRealMount: a bind ignores options of the file
+// system, so they must be there at stage; a group is handed to the mount.
+func TestRule38_OptionsReachTheRealMount(t *testing.T) {
+	n, table := newNode(t, &groupFake{})
+	capability := mountAccess(csi.SingleNodeMultiWriter, "", "vers=4.1", "noatime")
+	capability.GetMount().VolumeMountGroup = "1000"
+	require.NoError(t, n.stage("v", func(r *csipb.NodeStageVolumeRequest) { r.VolumeCapability = capability }))
+	require.Equal(t, []string{"gid", "noatime", "soft", "vers"}, optionKeys(mountedAt(table, n.stagingPath("v"))[0].Mounted))
+}
+
+type groupFake struct{ nodeFake }
+
+func (f *groupFake) Traits() csi.Traits {
+	return csi.Traits{Block: []csi.AccessMode{}, MountGroup: true}
+}
+
+func (f *groupFake) Locate(context.Context, csi.NodeVolume) (csi.Source, error) {
+	return &csi.Share{Type: "nfs", Source: "server:/v", Options: []csi.Option{{Key: "soft"}}}, nil
+}
+
+func TestRule40_UndoneOnFinalErrorsOnly(t *testing.T) {
+	for name, test := range map[string]struct {
+		err    error
+		undone bool
+	}{
+		"final":        {csi.ErrFailed, true},
+		"not found":    {csi.ErrNotFound, true},
+		"exhausted":    {csi.ErrExhausted, true},
+		"unavailable":  {csi.ErrUnavailable, false},
+		"unclassified": {errors.New("strange"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			backend := &nodeFake{}
+			n, table := newNode(t, backend)
+			backend.set(func(context.Context, csi.NodeVolume) (csi.Source, error) { return nil, test.err })
+			require.Error(t, n.stage("v"))
+			_, released := backend.counts()
+			require.Equal(t, test.undone, released == 1, "Release must undo what Locate may have begun")
+			require.Empty(t, table.Mounts())
+			if test.undone {
+				n.nothingLeft()
+				return
+			}
+			backend.set(nil)
+			require.NoError(t, n.stage("v"), "the retry goes on")
+		})
+	}
+}
+
+// TestRule40_StageIsUndoneInFull: the mount that was made is gone, too.
+func TestRule40_StageIsUndoneInFull(t *testing.T) {
+	backend := &nodeFake{}
+	n, table := newNode(t, backend)
+	staging := n.stagingPath("v")
+	backend.set(func(context.Context, csi.NodeVolume) (csi.Source, error) {
+		return csi.Share{Source: "x", Mount: func(_ context.Context, dir string) error {
+			table.Stack(mounttest.Entry{Target: dir})
+			return csi.ErrExhausted
+		}}, nil
+	})
+	n.want(codes.ResourceExhausted, n.stage("v"))
+	require.Empty(t, mountedAt(table, staging))
+	n.nothingLeft()
+
+	backend.set(func(context.Context, csi.NodeVolume) (csi.Source, error) {
+		return csi.Share{Source: "x", Mount: func(context.Context, string) error { return nil }}, nil
+	})
+	n.want(codes.Internal, n.stage("v"), "nothing is mounted")
+	n.nothingLeft()
+}

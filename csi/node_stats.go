@@ -1,0 +1,123 @@
+package csi
+
+import (
+	"context"
+	"errors"
+	iofs "io/fs"
+	"time"
+
+	csipb "github.com/container-storage-interface/spec/lib/go/csi"
+
+	"github.com/csikit/csikit/csi/internal/nodestate"
+	"github.com/csikit/csikit/mount"
+)
+
+// statsTimeout bounds the statistics of an RPC without a deadline: a share
+// whose server is gone never answers.
+const statsTimeout = 30 * time.Second
+
+// NodeGetVolumeStats implements csipb.NodeServer. It reads: it is no
+// operation, waits for nobody, and never touches a device (R14).
+func (s *nodeServer) NodeGetVolumeStats(ctx context.Context, r *csipb.NodeGetVolumeStatsRequest) (*csipb.NodeGetVolumeStatsResponse, error) {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, statsTimeout)
+		defer cancel()
+	}
+	usage, err := s.d.volumeStats(ctx, r.GetVolumeId(), r.GetVolumePath())
+	if err != nil {
+		return nil, err
+	}
+	return &csipb.NodeGetVolumeStatsResponse{Usage: usageToProto(usage)}, nil
+}
+
+func (d *Driver) volumeStats(ctx context.Context, id, path string) (Usage, error) {
+	v, err := d.knownAt(id, path)
+	if err != nil {
+		return Usage{}, err
+	}
+	info, err := d.opts.Mounts.Find(v.point)
+	if errors.Is(err, mount.ErrNotMounted) {
+		return Usage{}, refuse(ErrNotFound, "volume %s: nothing is mounted at %s", id, path)
+	}
+	if err != nil {
+		return Usage{}, hostError(err, "volume %s: look at %s", id, path)
+	}
+	if d.features.usage != nil {
+		usage, err := d.reportedUsage(ctx, id, path, v.staging, info)
+		if !errors.Is(err, ErrUnsupported) {
+			return usage, err
+		}
+	}
+	if info.Rdev != 0 {
+		return deviceUsage(id, info.Rdev)
+	}
+	return d.fileUsage(ctx, id, v.point)
+}
+
+func (d *Driver) reportedUsage(ctx context.Context, id, path, staging string, info mount.Info) (Usage, error) {
+	v := StagedVolume{ID: id, Path: path, StagingPath: staging}
+	switch {
+	case info.Rdev != 0:
+		v.Device = majorMinor(info.Rdev)
+	case !anonymous(info.Device):
+		v.Device = majorMinor(info.Device)
+	}
+	return call(ctx, d, "VolumeUsage", id, func(ctx context.Context) (Usage, error) {
+		return d.features.usage.VolumeUsage(ctx, v)
+	})
+}
+
+// deviceUsage is that of a raw device: only its size is known.
+func deviceUsage(id string, number uint64) (Usage, error) {
+	size, err := sysfsSize(number)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return Usage{}, refuse(ErrNotFound, "volume %s: its device %s is gone", id, majorMinor(number))
+	}
+	if err != nil {
+		return Usage{}, hostError(err, "volume %s: read the size of device %s", id, majorMinor(number))
+	}
+	return Usage{Bytes: Count{Total: size}}, nil
+}
+
+func (d *Driver) fileUsage(ctx context.Context, id, path string) (Usage, error) {
+	u, err := d.gauge.Usage(ctx, path)
+	if _, gone := d.opts.Mounts.Find(path); errors.Is(gone, mount.ErrNotMounted) { // then u is not the volume's
+		return Usage{}, refuse(ErrNotFound, "volume %s: it was unmounted from %s meanwhile", id, path)
+	}
+	if err != nil {
+		return Usage{}, hostError(err, "volume %s: usage of %s", id, path)
+	}
+	return Usage{
+		Bytes:  Count{Total: u.Bytes, Used: u.UsedBytes, Available: u.AvailableBytes},
+		Inodes: Count{Total: u.Inodes, Used: u.UsedInodes, Available: u.FreeInodes},
+	}, nil
+}
+
+// A knownPath is a path where a volume is staged or published: where exactly
+// it is mounted, and its staging path.
+type knownPath struct{ point, staging string }
+
+// knownAt finds out whether path is the staging path or a target path of the
+// volume. It only reads what was written down. NOT_FOUND says that it is
+// neither.
+func (d *Driver) knownAt(id, path string) (knownPath, error) {
+	target, err := d.loadTarget(nodestate.Key{Volume: id, Target: path})
+	if err != nil {
+		return knownPath{}, err
+	}
+	if target != nil {
+		return knownPath{point: path, staging: target.Staging}, nil
+	}
+	record, err := d.loadVolume(nodestate.Key{Volume: id})
+	if err != nil {
+		return knownPath{}, err
+	}
+	if record != nil {
+		point := stagePoint(record.Path, id, record.Volume.Access.Block)
+		if path == record.Path || path == point {
+			return knownPath{point: point, staging: record.Path}, nil
+		}
+	}
+	return knownPath{}, refuse(ErrNotFound, "volume %s is neither staged nor published at %s on this node", id, path)
+}

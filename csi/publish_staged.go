@@ -1,0 +1,100 @@
+package csi
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/csikit/csikit/csi/internal/keyop"
+	"github.com/csikit/csikit/csi/internal/nodestate"
+	"github.com/csikit/csikit/mount"
+)
+
+// findStaged finds what the volume is published from, and proves that it is
+// mounted: the kubelet can publish while or after it unstages.
+func (p *publication) findStaged() error {
+	if p.staging == "" {
+		return refuse(ErrInUse, "volume %s: staging_target_path is empty; this driver publishes staged volumes", p.volume.ID)
+	}
+	record, err := p.d.loadVolume(nodestate.Key{Volume: p.volume.ID})
+	if err != nil {
+		return err
+	}
+	p.source = stagePoint(p.staging, p.volume.ID, p.volume.Access.Block)
+	p.info, err = p.d.opts.Mounts.Find(p.source)
+	switch {
+	case err == nil && p.info.Dead == nil:
+		return p.proveStaged(record)
+	case err == nil && gone(p.info.Dead), errors.Is(err, mount.ErrNotMounted) && record.reviving():
+		return p.reviveShare()
+	case errors.Is(err, mount.ErrNotMounted):
+		return refuse(ErrInUse, "volume %s is not staged at %s: call NodeStageVolume first", p.volume.ID, p.staging)
+	case err != nil:
+		return hostError(err, "volume %s: look at %s", p.volume.ID, p.source)
+	}
+	return refuse(ErrUnavailable, "volume %s: what is mounted at %s does not work: %w", p.volume.ID, p.source, p.info.Dead)
+}
+
+// proveStaged compares what is mounted at the staging path with what staging
+// has left there. A raw device is proven again: a bind mount of its node goes
+// on when the device has gone and another has its number (R17).
+func (p *publication) proveStaged(record *volumeRecord) error {
+	if !record.thisBoot() {
+		return nil // lost: the mount is all there is to go by
+	}
+	switch {
+	case record.Path != p.staging:
+		return refuse(ErrInUse, "volume %s is staged at %s, not at %s", p.volume.ID, record.Path, p.staging)
+	case record.Phase == phaseUnstaging:
+		return refuse(ErrPending, "volume %s is being unstaged from %s", p.volume.ID, p.staging)
+	case record.Phase != phaseStaged:
+		return refuse(ErrInUse, "volume %s: staging it at %s has not succeeded: call NodeStageVolume again", p.volume.ID, p.staging)
+	case !record.Mount.is(p.info):
+		return refuse(ErrInUse, "volume %s: what is mounted at %s is not what was staged; unstage it first", p.volume.ID, p.source)
+	case p.volume.Access.Block && record.Device != nil:
+		return p.proveDevice(record.Device)
+	}
+	return nil
+}
+
+func (p *publication) proveDevice(recorded *recordedDevice) error {
+	device, err := recorded.open()
+	if err != nil {
+		return refuse(ErrInUse, "volume %s: the device that was staged, %s, cannot be used: %w; unstage it first", p.volume.ID, majorMinor(recorded.Number), err)
+	}
+	return errors.Join(proveSysfs(p.volume.ID, device, recorded.Sysfs), device.Close())
+}
+
+// reviveShare mounts a dead share again, once for all publishes that find it
+// dead (contract ruling 27). Pods that run keep the dead mount and must be
+// restarted.
+func (p *publication) reviveShare() error {
+	id := p.volume.ID
+	op := keyop.Op{RPC: "NodePublishVolume", ID: id, Keys: []keyop.Key{keyop.Exclusive("share of " + volumeKey(id))}}
+	info, err := operate(p.ctx.Wait, p.d, op, func(c keyop.Contexts) (mount.Info, error) {
+		if err := p.stageAgain(c); err != nil {
+			return mount.Info{}, fmt.Errorf("mount a dead share again: %w", err)
+		}
+		return p.d.opts.Mounts.Find(p.source)
+	})
+	p.info = info
+	return err
+}
+
+// stageAgain stages the share as it was staged, but with the secrets of the
+// publish, since those of the stage are not kept. The record says "reviving"
+// before the dead mount is taken away, so that a publish after a crash knows
+// that the volume is staged although nothing is mounted.
+func (p *publication) stageAgain(c keyop.Contexts) error {
+	key := nodestate.Key{Volume: p.volume.ID}
+	record, err := p.d.loadVolume(key)
+	if err != nil {
+		return err
+	}
+	if !record.thisBoot() || record.Path != p.staging || record.Device != nil {
+		return refuse(ErrInUse, "volume %s: what is mounted at %s is dead; unstage it first", p.volume.ID, p.source)
+	}
+	volume := record.Volume.nodeVolume()
+	volume.Secrets, volume.Access.Options = p.volume.Secrets, p.volume.Access.Options
+	s := &staging{d: p.d, ctx: c, undo: new(undo), key: key, path: p.staging, volume: volume, revive: true}
+	return s.undo.after(c.Op, s.run())
+}

@@ -1,0 +1,77 @@
+package csi
+
+import (
+	"errors"
+	"slices"
+	"syscall"
+
+	"github.com/csikit/csikit/csi/internal/nodestate"
+	"github.com/csikit/csikit/mount"
+)
+
+// stagedOtherwise refuses a volume that is staged at another path, or at this
+// one as the other of file system and raw device.
+func (s *staging) stagedOtherwise(prior *volumeRecord) error {
+	if !prior.thisBoot() {
+		return nil
+	}
+	point := stagePoint(prior.Path, s.volume.ID, prior.Volume.Access.Block)
+	if point == s.mountPoint() {
+		return nil
+	}
+	_, err := s.d.opts.Mounts.Find(point)
+	switch {
+	case errors.Is(err, mount.ErrNotMounted):
+		return nil
+	case err != nil:
+		return hostError(err, "volume %s: look at %s, where it was staged", s.volume.ID, point)
+	case prior.Path != s.path:
+		return refuse(ErrInUse, "volume %s is staged at %s: unstage it there first", s.volume.ID, prior.Path)
+	}
+	return refuse(ErrExists, "volume %s is staged at %s as %s", s.volume.ID, s.path, accessType(prior.Volume.Access))
+}
+
+func accessType(a Access) string {
+	if a.Block {
+		return "a raw device"
+	}
+	return "a file system"
+}
+
+// beginAgain compares the request with the one that the volume was staged
+// for. Nothing of what is there is this call's own, so nothing is undone.
+func (s *staging) beginAgain(prior *volumeRecord) error {
+	if !prior.thisBoot() { // lost: what is mounted is compared with what Locate says
+		s.record = volumeRecord{Phase: phaseStaging, Boot: nodestate.BootID(), Path: s.path, Volume: recordVolume(s.volume)}
+		return s.save()
+	}
+	s.record = *prior
+	if what := incompatible(prior.Volume.Access, s.volume.Access); what != "" {
+		return refuse(ErrExists, "volume %s is staged at %s with another %s", s.volume.ID, s.path, what)
+	}
+	return nil
+}
+
+// incompatible names what keeps a volume that was staged for have from being
+// used as want; "" if nothing does. Modes differ only in what the CO promises,
+// except for whether anybody writes. The file system is compared with what is
+// mounted.
+func incompatible(have, want Access) string {
+	switch {
+	case have.Mode.ReadOnly() != want.Mode.ReadOnly():
+		return "access mode: " + have.Mode.String() + ", not " + want.Mode.String()
+	case have.Group != want.Group:
+		return "volume_mount_group: " + have.Group
+	case !slices.Equal(have.Options, concealed(want.Options)):
+		return "set of mount_flags"
+	case have.FSType != want.FSType && have.FSType != "" && want.FSType != "":
+		return "fs_type: " + have.FSType + ", not " + want.FSType
+	}
+	return ""
+}
+
+// gone reports whether a dead mount will stay dead: the daemon of a FUSE file
+// system has ended, or a server has lost the share.
+func gone(dead error) bool {
+	return errors.Is(dead, syscall.ENOTCONN) || errors.Is(dead, syscall.ESTALE)
+}

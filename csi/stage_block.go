@@ -1,0 +1,38 @@
+package csi
+
+import (
+	"context"
+
+	"github.com/csikit/csikit/fs"
+	"github.com/csikit/csikit/mount"
+)
+
+// stageBlock binds the pinned device itself, not a path of it, to a file in
+// the staging directory (R17).
+func (s *staging) stageBlock(device *fs.Device) error {
+	if s.mounted == nil {
+		if err := s.bindDevice(device); err != nil {
+			return err
+		}
+	}
+	return s.finish(func(i mount.Info) error {
+		switch {
+		case i.Rdev != device.Number():
+			return s.differs("device " + majorMinor(i.Rdev) + ", not " + majorMinor(device.Number()))
+		case i.ReadOnly != s.volume.ReadOnly:
+			return s.differs("a mount whose being read-only differs")
+		}
+		return nil
+	})
+}
+
+func (s *staging) bindDevice(device *fs.Device) error {
+	point := s.mountPoint()
+	s.undo.add("remove "+point, func(context.Context) error { return mount.Remove(point) })
+	if err := mount.MakeFile(point); err != nil {
+		return hostError(err, "volume %s: make the file that its device is bound to", s.volume.ID)
+	}
+	s.undo.add("unmount "+point, func(ctx context.Context) error { return s.d.opts.Mounts.Unmount(ctx, point) })
+	err := s.d.opts.Mounts.Bind(s.ctx.Op, mount.Binding{Source: device.Path(), Target: point, ReadOnly: s.volume.ReadOnly})
+	return hostError(err, "volume %s: bind device %s to %s", s.volume.ID, majorMinor(device.Number()), point)
+}

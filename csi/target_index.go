@@ -1,0 +1,56 @@
+package csi
+
+import (
+	"errors"
+	"path/filepath"
+
+	"github.com/csikit/csikit/csi/internal/nodestate"
+	"github.com/csikit/csikit/mount"
+)
+
+// A targetRecord is what is written down about a volume at a target path,
+// before it is mounted there and until the target is gone. It answers which
+// other targets the volume has without a look through all mounts of the
+// machine (contract ruling 29); the kernel is asked about each.
+type targetRecord struct {
+	// Staging is the staging path that the volume is published from, or
+	// the private directory of a volume that is not staged.
+	Staging string `json:"staging"`
+	// Volume is the request, without secrets.
+	Volume recordedVolume `json:"volume"`
+}
+
+func (d *Driver) targetStore() nodestate.Store[targetRecord] {
+	return nodestate.In[targetRecord](filepath.Join(d.opts.StateDir, "targets"))
+}
+
+// loadTarget returns what is known about a volume at a target; nil if there
+// is nothing or if it is damaged, which is the same as lost.
+func (d *Driver) loadTarget(k nodestate.Key) (*targetRecord, error) {
+	r, err := d.targetStore().Load(k)
+	if errors.Is(err, nodestate.ErrDamaged) {
+		d.log.Warn("what was known about a published volume is lost", "id", k.Volume, "target", k.Target, "error", err)
+		return nil, nil
+	}
+	return r, err
+}
+
+// publishedTargets lists the targets where the volume is mounted.
+func (d *Driver) publishedTargets(id string) ([]nodestate.Entry[targetRecord], error) {
+	all, err := d.targetStore().Of(id)
+	if err != nil {
+		return nil, err
+	}
+	var mounted []nodestate.Entry[targetRecord]
+	for _, t := range all {
+		_, err := d.opts.Mounts.Find(t.Target)
+		if errors.Is(err, mount.ErrNotMounted) {
+			continue
+		}
+		if err != nil {
+			return nil, hostError(err, "volume %s: look at its target %s", id, t.Target)
+		}
+		mounted = append(mounted, t)
+	}
+	return mounted, nil
+}

@@ -1,0 +1,73 @@
+package csi
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/csikit/csikit/csi/internal/keyop"
+	"github.com/csikit/csikit/csi/internal/nodestate"
+	"github.com/csikit/csikit/mount"
+)
+
+// An unpublication takes a volume away from one target path: all mounts that
+// are stacked there, then the empty directory or file, then whatever this
+// driver made for this target alone, and last what was written down.
+type unpublication struct {
+	d   *Driver
+	ctx keyop.Contexts
+	key nodestate.Key
+}
+
+func (u *unpublication) run() error {
+	id, target := u.key.Volume, u.key.Target
+	if err := u.d.opts.Mounts.Unmount(u.ctx.Op, target); err != nil {
+		return hostError(err, "volume %s: unmount target %s", id, target)
+	}
+	if err := mount.Remove(target); err != nil {
+		return hostError(err, "volume %s: remove target %s, of which only an empty directory or file is removed", id, target)
+	}
+	if err := u.unstagePrivately(); err != nil {
+		return err
+	}
+	if err := u.d.deleteEphemeral(u.ctx.Wait, u.ctx.Op, id); err != nil {
+		return err
+	}
+	return u.d.targetStore().Remove(u.key)
+}
+
+// unstagePrivately undoes the private mount, if this driver has such.
+func (u *unpublication) unstagePrivately() error {
+	if !u.d.features.traits.PerPod && u.d.features.ephemeral == nil {
+		return nil
+	}
+	path := u.d.privatePath(u.key)
+	record, err := u.d.loadVolume(u.key)
+	if err != nil {
+		return err
+	}
+	_, err = u.d.opts.Mounts.Find(path)
+	if record != nil || !errors.Is(err, mount.ErrNotMounted) {
+		unstage := &unstaging{d: u.d, ctx: u.ctx, key: u.key, path: path}
+		if err := unstage.run(); err != nil {
+			return err
+		}
+	}
+	return hostError(mount.Remove(path), "volume %s: remove the directory that it was mounted in", u.key.Volume)
+}
+
+// deleteEphemeral deletes the volume if the backend says that it is an
+// ephemeral one of this node: the CO's request does not say so.
+func (d *Driver) deleteEphemeral(wait, op context.Context, id string) error {
+	ephemeral := d.features.ephemeral
+	if ephemeral == nil {
+		return nil
+	}
+	ids, err := call(wait, d, "EphemeralVolumes", id, ephemeral.EphemeralVolumes)
+	if err != nil || !slices.Contains(ids, id) {
+		return err
+	}
+	return do(op, d, "DeleteEphemeral", id, func(ctx context.Context) error {
+		return ephemeral.DeleteEphemeral(ctx, NodeVolume{ID: id, Ephemeral: true})
+	})
+}

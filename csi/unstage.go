@@ -1,0 +1,201 @@
+package csi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/csikit/csikit/csi/internal/keyop"
+	"github.com/csikit/csikit/csi/internal/nodestate"
+	"github.com/csikit/csikit/mount"
+)
+
+// An unstaging undoes a staging: NodeUnstageVolume, and the second half of
+// NodeUnpublishVolume for volumes that are not staged.
+//
+// It answers only when the volume is proven not to be used on this node any
+// more. A mount that has vanished proves nothing: the kernel takes it out of
+// the table before it writes what is still in memory (R6). The record says
+// "unstaging" until the end, so that a repetition goes on from there even
+// though the path names no device any more.
+type unstaging struct {
+	d    *Driver
+	ctx  keyop.Contexts
+	key  nodestate.Key
+	path string
+
+	record *volumeRecord // nil if nothing is known
+}
+
+func (u *unstaging) run() error {
+	var err error
+	if u.record, err = u.d.loadVolume(u.key); err != nil {
+		return err
+	}
+	if elsewhere, err := u.stagedElsewhere(); err != nil || elsewhere {
+		return err
+	}
+	if err := u.refusePublished(); err != nil {
+		return err
+	}
+	if err := u.begin(); err != nil {
+		return err
+	}
+	for _, point := range u.points() {
+		if err := u.d.opts.Mounts.Unmount(u.ctx.Op, point); err != nil {
+			return hostError(err, "volume %s: unmount %s", u.key.Volume, point)
+		}
+	}
+	return u.finish()
+}
+
+// points are the places where the volume can be mounted: one that the record
+// names, or both if there is none.
+func (u *unstaging) points() []string {
+	block := stagePoint(u.path, u.key.Volume, true)
+	switch {
+	case u.record == nil:
+		return []string{block, u.path}
+	case u.record.Volume.Access.Block:
+		return []string{block}
+	}
+	return []string{u.path}
+}
+
+// stagedElsewhere reports whether the volume is staged, but not at the path
+// that is to be unstaged: then there is nothing to do.
+func (u *unstaging) stagedElsewhere() (bool, error) {
+	if !u.record.thisBoot() || u.record.Path == u.path {
+		return false, nil
+	}
+	_, err := u.d.opts.Mounts.Find(stagePoint(u.record.Path, u.key.Volume, u.record.Volume.Access.Block))
+	if errors.Is(err, mount.ErrNotMounted) {
+		return false, nil
+	}
+	return err == nil, hostError(err, "volume %s: look at %s, where it was staged", u.key.Volume, u.record.Path)
+}
+
+// refusePublished answers ABORTED while the volume is published: nothing has
+// been undone then, and the pods go on.
+func (u *unstaging) refusePublished() error {
+	if u.key.Target != "" || u.record == nil {
+		return nil
+	}
+	targets, err := u.d.publishedTargets(u.key.Volume)
+	if err != nil {
+		return err
+	}
+	var used []string
+	for _, t := range targets {
+		if t.Value.Staging == u.path {
+			used = append(used, t.Target)
+		}
+	}
+	if len(used) == 0 {
+		return nil
+	}
+	return refuse(ErrPending, "volume %s is still published at %s: unpublish it there first", u.key.Volume, strings.Join(used, ", "))
+}
+
+// begin writes down that the volume is being unstaged. Where the record was
+// lost, what is mounted tells which device must be free in the end.
+func (u *unstaging) begin() error {
+	if u.record == nil {
+		if u.record = u.adopt(); u.record == nil {
+			return nil
+		}
+	}
+	if u.record.Phase == phaseUnstaging {
+		return nil
+	}
+	u.record.Phase = phaseUnstaging
+	return u.d.volumeStore().Save(u.key, *u.record)
+}
+
+// adopt makes a record from what is mounted; nil if nothing is.
+func (u *unstaging) adopt() *volumeRecord {
+	for _, point := range u.points() {
+		info, err := u.d.opts.Mounts.Find(point)
+		if err != nil {
+			continue
+		}
+		r := &volumeRecord{Boot: nodestate.BootID(), Path: u.path, Volume: recordedVolume{ID: u.key.Volume}}
+		r.Volume.Access.Block = point != u.path
+		if number := deviceOf(info); !anonymous(number) {
+			r.Device = &recordedDevice{Number: number, Path: info.Source}
+		}
+		return r
+	}
+	return nil
+}
+
+// finish proves that the device is free, releases the volume and forgets it.
+// All its mounts are gone.
+func (u *unstaging) finish() error {
+	volume := NodeVolume{ID: u.key.Volume}
+	if u.record != nil {
+		volume = u.record.Volume.nodeVolume()
+		if err := u.free(); err != nil {
+			return fmt.Errorf("volume %s: %w", u.key.Volume, err)
+		}
+	}
+	if err := mount.Remove(stagePoint(u.path, u.key.Volume, true)); err != nil {
+		return hostError(err, "volume %s: remove the file that its device was bound to", u.key.Volume)
+	}
+	if err := u.d.release(u.ctx.Op, volume); err != nil {
+		return err
+	}
+	if err := u.forgetTargets(); err != nil {
+		return err
+	}
+	return u.d.volumeStore().Remove(u.key)
+}
+
+// forgetTargets forgets targets that were never unpublished and whose mounts
+// have gone by themselves, as with a reboot.
+func (u *unstaging) forgetTargets() error {
+	if u.key.Target != "" {
+		return nil
+	}
+	all, err := u.d.targetStore().Of(u.key.Volume)
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		if t.Value.Staging != u.path {
+			continue
+		}
+		if err := u.d.targetStore().Remove(nodestate.Key{Volume: u.key.Volume, Target: t.Target}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *unstaging) free() error {
+	if u.record.Device == nil || !u.record.thisBoot() {
+		return nil
+	}
+	return u.record.Device.free(u.ctx.Op)
+}
+
+// free proves that nobody on this node uses the device any more: what was
+// written is on the device, and no mount in any namespace, no mapping and no
+// loop device holds it (R6, contract ruling 24).
+func (r *recordedDevice) free(context.Context) error {
+	device, err := r.open()
+	if errors.Is(err, errDeviceGone) {
+		return nil
+	}
+	if err != nil {
+		return refuse(ErrUnavailable, "cannot prove that device %s is free: %w", majorMinor(r.Number), err)
+	}
+	if err = device.File().Sync(); err == nil {
+		err = device.Exclusive()
+	}
+	if err == nil && r.MadeReadOnly {
+		err = device.SetReadOnly(false)
+	}
+	return hostError(errors.Join(err, device.Close()), "device %s is still used on this node", majorMinor(r.Number))
+}
