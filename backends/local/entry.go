@@ -1,0 +1,132 @@
+package local
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/durable"
+)
+
+// The kinds of entries: each is a directory of the pool.
+const (
+	volumes   = "volumes"
+	snapshots = "snapshots"
+	ephemeral = "ephemeral"
+)
+
+var kinds = []string{volumes, snapshots, ephemeral}
+
+// A place is where an entry is, or would be, in the pool.
+type place struct{ kind, hash string }
+
+// key is the name of the entry's lock.
+func (p place) key() string { return p.kind + "/" + p.hash }
+
+// hidden is the name of the directory while the entry is made or deleted. Who
+// finds it and can lock the place has found what a crash left.
+func (p place) hidden() string { return "." + p.hash }
+
+// meta is the content of meta.json.
+type meta struct {
+	Name      string            `json:"name"` // the CO's
+	Size      int64             `json:"size"`
+	Promised  int64             `json:"promised"` // bytes of the pool set aside
+	Thick     bool              `json:"thick,omitempty"`
+	Formatted bool              `json:"formatted,omitempty"`
+	Created   time.Time         `json:"created"`
+	VolumeID  string            `json:"volumeID,omitempty"` // of a snapshot: what it was cut from
+	Source    csi.ContentSource `json:"source"`             // of a volume: what it was made from
+}
+
+// An entry is a volume, a snapshot or an ephemeral volume: a directory that
+// holds an image and meta.json. Its place must be locked to change it.
+type entry struct {
+	place
+	meta
+	dir string
+}
+
+func (e *entry) image() string    { return filepath.Join(e.dir, "image") }
+func (e *entry) metaFile() string { return filepath.Join(e.dir, "meta.json") }
+
+// save writes meta.json.
+func (e *entry) save() error {
+	data, err := json.MarshalIndent(e.meta, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(e.metaFile(), data, 0o600)
+}
+
+// read reads meta.json.
+func (e *entry) read() error {
+	data, err := os.ReadFile(e.metaFile())
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, &e.meta); err != nil {
+		return fmt.Errorf("%s is damaged: %w (restore it, or move its directory away)", e.metaFile(), err)
+	}
+	return nil
+}
+
+// load reads the entry at p. [csi.ErrNotFound] is returned only if the pool is
+// there and the entry is not.
+func (b *Backend) load(p place) (*entry, error) {
+	e := &entry{place: p, dir: b.path(p.kind, p.hash)}
+	err := e.read()
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err = os.Stat(b.o.Pool); err == nil {
+			err = fmt.Errorf("%w: %s (there is no %s)", csi.ErrNotFound, b.id(p), e.dir)
+		}
+	}
+	return e, err
+}
+
+// names lists a directory of the pool. One that is missing is empty, if the
+// pool itself is there.
+func (b *Backend) names(dir string) (names []string, err error) {
+	found, err := os.ReadDir(b.path(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err = os.Stat(b.o.Pool)
+	}
+	for _, f := range found {
+		names = append(names, f.Name())
+	}
+	return names, err
+}
+
+// list describes the complete entries of a kind. Entries that are deleted
+// meanwhile are left out.
+func list[T any](b *Backend, kind string, describe func(*entry) T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		names, err := b.names(kind)
+		if err != nil {
+			yield(none, err)
+			return
+		}
+		for _, name := range names {
+			if strings.HasPrefix(name, ".") {
+				continue
+			}
+			e, err := b.load(place{kind, name})
+			switch {
+			case errors.Is(err, csi.ErrNotFound):
+			case err != nil:
+				yield(none, err)
+				return
+			case !yield(describe(e), nil):
+				return
+			}
+		}
+	}
+}
