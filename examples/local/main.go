@@ -1,0 +1,63 @@
+// Command local is the CSI driver of local disks: volumes are image files in a
+// pool directory of the node, attached as loop devices. See README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+
+	"github.com/csikit/csikit/backends/local"
+	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/csi/cli"
+)
+
+// name is the driver's name in StorageClasses.
+const name = "local.csi.csikit.dev"
+
+func main() { cli.Main(program()) }
+
+// program is the driver before its command line is read.
+func program() cli.Program {
+	var s settings
+	return cli.Program{
+		Name:    name,
+		Summary: "volumes on local disks, as loop devices of image files",
+		Flags:   s.register,
+		Backend: func(_ context.Context, c cli.Config) (csi.Locator, error) { return s.backend(c) },
+	}
+}
+
+// settings are the flags of this driver.
+type settings struct {
+	local.Options
+	maxVolumeSize, ephemeralSize quantity
+	devices                      list
+}
+
+func (s *settings) register(fs *flag.FlagSet) {
+	fs.StringVar(&s.Pool, "pool", "", "`directory` of the images, on a local file system of this node; required")
+	fs.Float64Var(&s.Overcommit, "overcommit", 1, "`bytes` that may be promised for each byte that the pool can hold")
+	fs.Int64Var(&s.MaxVolumes, "max-volumes", 256, "`number` of volumes that this node takes")
+	fs.Var(&s.maxVolumeSize, "max-volume-size", "largest `size` of a volume, such as 100Gi; empty is no limit")
+	fs.Var(&s.ephemeralSize, "ephemeral-size", "`size` of inline volumes that say none; empty is 1Gi")
+	fs.Var(&s.devices, "allow-device", "comma-separated `patterns` of block devices that may be volumes, such as /dev/disk/by-id/nvme-*")
+	fs.StringVar(&s.StaticDir, "static-dir", "", "`directory` of images made by hand that may be volumes")
+	fs.BoolVar(&s.DeleteStatic, "delete-static", false, "let DeleteVolume delete images in --static-dir")
+	fs.DurationVar(&s.MaxFreeze, "max-freeze", 0, "longest `time` that a mounted volume is frozen to be copied; 0 is 30s")
+}
+
+// backend makes the backend of the flags.
+func (s *settings) backend(c cli.Config) (csi.Locator, error) {
+	if s.Pool == "" {
+		return nil, errors.New("no pool: set --pool or X_CSI_POOL to a directory on a local file system, such as /var/lib/csikit/pool")
+	}
+	o := s.Options
+	o.Node, o.Logger = c.NodeID, c.Log
+	o.MaxVolumeSize, o.EphemeralSize, o.Devices = int64(s.maxVolumeSize), int64(s.ephemeralSize), s.devices
+	b, err := local.New(o)
+	if err != nil {
+		return nil, err // not b: a nil *Backend is no nil Locator
+	}
+	return b, nil
+}
