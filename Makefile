@@ -1,0 +1,86 @@
+# Every habit has a target. Needs Go and make; what else the tests and the demo
+# use (mkfs, blkid, ...) is installed by apt when run as root on Debian.
+GO      ?= go
+FUZZTIME ?= 10s
+STRESSTIME ?= 60s
+PACKAGES ?= ./...
+
+# mkfs and losetup are in /sbin, which the PATH of an ordinary user lacks.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ERRCHECK    = github.com/kisielk/errcheck@v1.30.0
+ERRORLINT   = github.com/polyfloyd/go-errorlint@v1.8.0
+MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
+
+# One command for each Debian package that is needed.
+TOOLS    = mkfs.ext4 resize2fs mkfs.xfs xfs_growfs mkfs.btrfs blkid losetup mount cryptsetup modprobe
+DEBS     = e2fsprogs xfsprogs btrfs-progs util-linux mount cryptsetup-bin kmod
+
+.PHONY: help
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: tools ## watch a real driver provision, mount, grow, snapshot, clone (root)
+	$(GO) run ./examples/local/demo
+
+.PHONY: test
+test: tools ## all tests; without root those that need it are skipped with a reason
+	$(GO) test $(PACKAGES)
+
+.PHONY: test-root
+test-root: tools ## all tests, uncached, and refuse to skip what needs root
+	@test "$$(id -u)" = 0 || { echo "test-root: run it as root: it makes loop devices and mounts" >&2; exit 1; }
+	$(GO) test -count=1 $(PACKAGES)
+
+.PHONY: race
+race: tools ## tests with the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race $(PACKAGES)
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck, errcheck, errorlint, spelling, house rules
+	@bad=$$(gofmt -l .); test -z "$$bad" || { echo "not formatted (gofmt -w):"; echo "$$bad"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(ERRCHECK) -ignoretests -exclude .ci/errcheck.txt ./...
+	$(GO) run $(ERRORLINT) -asserts=false ./...
+	$(GO) run $(MISSPELL) -error $$(find . -name '*.go' -o -name '*.md' | grep -v '^./.git/')
+	$(GO) test ./internal/houserules
+
+.PHONY: stress
+stress: tools ## 64 goroutines on 8 volumes for STRESSTIME (60s), real mounts (root)
+	CSIKIT_STRESS=$(STRESSTIME) $(GO) test -count=1 -v -run '^TestStress' -timeout 20m ./csi/csitest ./backends/local
+
+.PHONY: bench
+bench: tools ## create to publish through gRPC, beside the command-line tools (root)
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 20m $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u | while read -r dir; do \
+		grep -hos '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | sed 's/^func //' | while read -r f; do \
+			echo "== $$dir $$f"; \
+			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || exit 1; \
+		done || exit 1; \
+	done
+
+.PHONY: cover
+cover: tools ## coverage per function, total last; cover.out for go tool cover -html
+	$(GO) test -coverpkg=./csi/...,./mount/...,./fs/...,./backends/...,./internal/... -coverprofile=cover.out $(PACKAGES)
+	$(GO) tool cover -func=cover.out
+
+.PHONY: loc
+loc: ## lines of Go per package, tests apart
+	@find . -name '*.go' -not -path './.git/*' | sort | xargs awk -f .ci/loc.awk
+
+.PHONY: tools
+tools: ## install the host tools that are missing (Debian, root), else say how
+	@missing=; for t in $(TOOLS); do command -v $$t >/dev/null || missing="$$missing $$t"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	echo "missing host tools:$$missing"; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBS); \
+	else \
+		echo "install them with: sudo apt-get install -y $(DEBS)"; \
+	fi

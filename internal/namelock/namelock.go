@@ -1,0 +1,69 @@
+// Package namelock locks names among all processes of a machine.
+//
+// A [File] is one lock file; each name is one byte of it, at an offset that is
+// a hash of the name, and the lock is one of fcntl(2)'s open file description
+// locks. So locking makes nothing that would have to be deleted, which is where
+// lock files go wrong, and the kernel unlocks what a killed process held. Two
+// operations of one process exclude each other as two processes do.
+package namelock
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// A Mode is how a name is locked.
+type Mode int
+
+const (
+	// Exclusive excludes every other lock of the name.
+	Exclusive Mode = iota
+	// Shared excludes exclusive locks of the name.
+	Shared
+)
+
+// ErrLocked says that somebody else holds the lock.
+var ErrLocked = errors.New("locked by another operation or process")
+
+// A File is the path of a lock file. It is made when it is missing, holds
+// nothing, and must never be deleted or replaced.
+type File string
+
+// Lock locks name, and waits for it until ctx ends; then the error wraps ctx's
+// cause and [ErrLocked]. There is no order among those who wait.
+func (f File) Lock(ctx context.Context, name string, m Mode) (unlock func(), err error) {
+	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
+		unlock, err := f.TryLock(name, m)
+		if !errors.Is(err, ErrLocked) {
+			return unlock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		case <-time.After(wait): // the kernel cannot be asked to wait until a context ends
+		}
+	}
+}
+
+// TryLock locks name, or returns [ErrLocked] at once.
+func (f File) TryLock(name string, m Mode) (unlock func(), err error) {
+	file, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(name))
+	offset := int64(binary.BigEndian.Uint64(sum[:]) >> 2)
+	if err := lockByte(file, offset, m); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %q in %s: %w", name, f, err), file.Close())
+	}
+	return func() { _ = file.Close() }, nil // closing unlocks
+}
+
+// Open opens the lock file without locking anything: proof that locking can
+// work.
+func (f File) Open() (*os.File, error) { return os.OpenFile(string(f), os.O_RDWR|os.O_CREATE, 0o600) }

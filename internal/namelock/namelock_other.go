@@ -1,0 +1,10 @@
+//go:build !linux
+
+package namelock
+
+import (
+	"errors"
+	"os"
+)
+
+func lockByte(*os.File, int64, Mode) error { return errors.ErrUnsupported }
