@@ -4,7 +4,7 @@ FNR == 1 {
 	dir = FILENAME
 	sub(/^\.\//, "", dir)
 	if (!sub(/\/[^\/]*$/, "", dir)) dir = "."
-	kind = (FILENAME ~ /_test\.go$/ || dir ~ /(test|houserules)$/) ? "test" : "code"
+	kind = (FILENAME ~ /_test\.go$/ || dir ~ /^internal\/(looptest|houserules)$/) ? "test" : "code"
 	seen[dir] = 1
 	files[dir, kind]++
 	comment = 0

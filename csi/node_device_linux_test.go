@@ -233,3 +233,31 @@ func TestRuling3_DeviceFileSystemOfManyWriters(t *testing.T) {
 	}), "MULTI_NODE_MULTI_WRITER")
 	require.Empty(t, backend.device(t, "v"))
 }
+
+// TestR4_WhatIsMountedIsCompared: with what was staged, not taken for it.
+func TestR4_WhatIsMountedIsCompared(t *testing.T) {
+	n, _ := newLoopNode(t, "v", "w")
+	require.NoError(t, n.stage("v"))
+	require.NoError(t, n.stage("w"))
+	staging, target := n.stagingPath("v"), n.path("pod/mount")
+
+	require.NoError(t, unix.Mount("", staging, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""), "as errors=remount-ro does")
+	n.want(codes.AlreadyExists, n.stage("v"), "read-only")
+	require.NoError(t, unix.Mount("", staging, "", unix.MS_REMOUNT, ""))
+	require.NoError(t, n.stage("v"))
+
+	require.NoError(t, unix.Unmount(staging, 0))
+	require.NoError(t, unix.Mount(n.stagingPath("w"), staging, "", unix.MS_BIND, ""))
+	n.want(codes.AlreadyExists, n.stage("v"), "device")
+	n.want(codes.FailedPrecondition, n.publish("v", target), "not what was staged")
+	require.NoError(t, n.unstage("v"))
+
+	require.NoError(t, n.stage("v"))
+	require.NoError(t, os.Mkdir(target, 0o755))
+	require.NoError(t, unix.Mount(n.stagingPath("w"), target, "", unix.MS_BIND, ""))
+	n.want(codes.AlreadyExists, n.publish("v", target))
+	require.NoError(t, n.unpublish("v", target))
+	require.NoError(t, n.unstage("v"))
+	require.NoError(t, n.unstage("w"))
+	n.nothingLeft()
+}

@@ -86,6 +86,7 @@ func (f *nodeFake) Traits() csi.Traits {
 type nodeUnderTest struct {
 	*testing.T
 	csipb.NodeClient
+	driver  *csi.Driver
 	backend csi.Locator
 	opts    csi.Options
 	name    string // of the driver; not that of another test, whose file systems may have the same UUIDs
@@ -121,6 +122,7 @@ func (n *nodeUnderTest) start() {
 	n.opts.Logger = slog.New(slog.NewTextHandler(n.log, nil))
 	d, err := csi.New(n.name, n.backend, &n.opts)
 	require.NoError(n, err)
+	n.driver = d
 	server := grpc.NewServer()
 	d.Register(server)
 	listener := bufconn.Listen(1 << 16)
@@ -140,6 +142,18 @@ func (n *nodeUnderTest) start() {
 		defer cancel()
 		assert.NoError(n, d.Shutdown(ctx))
 	}
+}
+
+// callers waits until that many RPCs wait for operations.
+func (n *nodeUnderTest) callers(want int) {
+	n.Helper()
+	require.Eventually(n, func() bool {
+		have := 0
+		for _, o := range n.driver.Operations() {
+			have += o.Callers
+		}
+		return have == want
+	}, 10*time.Second, time.Millisecond)
 }
 
 // path returns a path in the test's directory; its parent exists.

@@ -134,7 +134,9 @@ func TestRule31_ARetriedUnstageJoins(t *testing.T) {
 	n.want(codes.Aborted, err)
 	<-entered
 	retried := make(chan error, 1)
+	n.callers(0)
 	go func() { retried <- n.unstage("v") }()
+	n.callers(1)
 	opened()
 	require.NoError(t, <-retried)
 }

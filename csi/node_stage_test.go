@@ -81,6 +81,29 @@ func TestRule20_UnstageAfterAReboot(t *testing.T) {
 	n.nothingLeft()
 }
 
+// TestRule20_TargetsOfAnEarlierBoot are forgotten with the volume.
+func TestRule20_TargetsOfAnEarlierBoot(t *testing.T) {
+	n, table := newNode(t, &nodeFake{})
+	require.NoError(t, n.stage("v"))
+	require.NoError(t, n.publish("v", n.path("pod/mount")))
+	table.Reboot()
+	require.NoError(t, n.unstage("v"))
+	n.nothingLeft()
+}
+
+// TestRule20_UnstageElsewhere: a path where the volume is not staged is done,
+// and the one where it is stays.
+func TestRule20_UnstageElsewhere(t *testing.T) {
+	backend := &nodeFake{}
+	n, table := newNode(t, backend)
+	require.NoError(t, n.stage("v"))
+	_, err := n.NodeUnstageVolume(t.Context(), &csipb.NodeUnstageVolumeRequest{VolumeId: "v", StagingTargetPath: n.stagingPath("elsewhere")})
+	require.NoError(t, err)
+	require.Len(t, table.Mounts(), 1)
+	_, released := backend.counts()
+	require.Zero(t, released)
+}
+
 func TestRuling25_ReleaseGetsWhatLocateGot(t *testing.T) {
 	backend := &nodeFake{}
 	n, _ := newNode(t, backend)

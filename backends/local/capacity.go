@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -12,67 +13,44 @@ import (
 // granule is the unit of sizes, and the smallest size.
 const granule = 1 << 20
 
-// room is what is left of the pool.
-type room struct {
-	total int64 // bytes of the pool that can hold images
-	thin  int64 // bytes that may still be promised
-	thick int64 // bytes that may be promised and allocated at once
-}
-
 // Capacity implements [csi.CapacityReporter].
 func (b *Backend) Capacity(_ context.Context, q csi.CapacityQuery) (csi.Capacity, error) {
 	thick, err := allocation(q.Parameters, nil)
 	if err != nil || !b.topology().Contains(q.Topology) {
 		return csi.Capacity{}, err
 	}
-	r, err := b.room()
-	if err != nil {
-		return csi.Capacity{}, err
-	}
-	left := r.left(thick) / granule * granule
-	largest := left
-	if b.o.MaxVolumeSize > 0 {
-		largest = min(largest, b.o.MaxVolumeSize)
-	}
-	return csi.Capacity{Available: left, MaxVolume: largest, MinVolume: granule}, nil
-}
-
-func (r room) left(thick bool) int64 {
-	if thick {
-		return r.thick
-	}
-	return r.thin
+	left, _, err := b.room(thick)
+	left -= left % granule
+	return csi.Capacity{Available: left, MaxVolume: min(left, cmp.Or(b.o.MaxVolumeSize, left)), MinVolume: granule}, err
 }
 
 // fits returns [csi.ErrExhausted] if n more bytes cannot be promised. The pool
 // must be locked.
 func (b *Backend) fits(n int64, thick bool) error {
-	r, err := b.room()
-	if err != nil {
-		return err
+	left, total, err := b.room(thick)
+	if err == nil && n > left {
+		err = fmt.Errorf("%w: %d bytes are wanted, and the pool %s has %d left of %d (over-commit ratio %v)",
+			csi.ErrExhausted, n, b.o.Pool, left, total, b.o.Overcommit)
 	}
-	if left := r.left(thick); n > left {
-		return fmt.Errorf("%w: %d bytes are wanted, and the pool %s has %d left of %d (over-commit ratio %v)",
-			csi.ErrExhausted, n, b.o.Pool, left, r.total, b.o.Overcommit)
-	}
-	return nil
+	return err
 }
 
-// room adds up what is promised. The pool can hold what is free and what its
+// room returns how many bytes of how many can still be promised, and be had at
+// once if they are to be thick. The pool can hold what is free and what its
 // images occupy, less one percent for the metadata of its own file system:
 // what other files occupy does not count. Whatever is being made or deleted
 // counts too. Blocks that images share by reflink are counted for each image;
 // the size of the pool bounds the result.
-func (b *Backend) room() (room, error) {
+func (b *Backend) room(thick bool) (left, total int64, err error) {
 	size, free, err := image.Space(b.o.Pool)
 	if err != nil {
-		return room{}, err
+		return 0, 0, err
 	}
 	var promised, occupied, pending int64
 	for _, kind := range kinds {
 		names, err := b.names(kind)
 		if err != nil {
-			return room{}, err
+			return 0, 0, err
 		}
 		for _, name := range names {
 			e := &entry{dir: b.path(kind, name)}
@@ -84,10 +62,13 @@ func (b *Backend) room() (room, error) {
 			}
 		}
 	}
-	total := min(size, free+occupied)
+	total = min(size, free+occupied)
 	total -= total / 100
-	thin := max(0, int64(float64(total)*b.o.Overcommit)-promised)
-	return room{total: total, thin: thin, thick: max(0, min(thin, free-pending))}, nil
+	left = int64(float64(total)*b.o.Overcommit) - promised
+	if thick {
+		left = min(left, free-pending)
+	}
+	return max(0, left), total, nil
 }
 
 // account reads meta.json and returns how many bytes the image occupies. An

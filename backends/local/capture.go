@@ -61,8 +61,8 @@ func (b *Backend) copyFrozen(ctx context.Context, from *entry, dst, src, root *o
 	ctx, cancel := context.WithTimeoutCause(ctx, b.o.MaxFreeze, fmt.Errorf("%w: copying %s while it is mounted would take longer than %v: "+
 		"unmount it, raise Options.MaxFreeze, or use a pool on xfs or btrfs", csi.ErrInUse, b.id(from.place), b.o.MaxFreeze))
 	defer cancel()
-	return b.locked(ctx, frozen+"/"+from.hash, namelock.Exclusive, func() error {
-		record := b.path(frozen, from.hash)
+	return b.locked(ctx, frozen+"/"+from.place.name, namelock.Exclusive, func() error {
+		record := b.path(frozen, from.place.name)
 		if err := errors.Join(os.MkdirAll(b.path(frozen), 0o700), durable.WriteFile(record, nil, 0o600)); err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func (b *Backend) create(ctx context.Context, p place, m meta, fill func(image *
 			return errors.Join(full(err), b.discard(p))
 		}
 		hidden := e.dir
-		e.dir = b.path(p.kind, p.hash)
+		e.dir = b.path(p.kind, p.name)
 		return durable.Rename(hidden, e.dir)
 	})
 	return e, err

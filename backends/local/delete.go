@@ -81,7 +81,7 @@ func (b *Backend) sweep() {
 			if unlock, err := b.locks.TryLock(p.key(), namelock.Exclusive); err == nil {
 				err = b.discard(p)
 				unlock()
-				b.log.Info("removed what a crash left in the pool", "kind", kind, "entry", p.hash, "error", err)
+				b.log.Info("removed what a crash left in the pool", "kind", kind, "entry", p.name, "error", err)
 			}
 		}
 	}

@@ -24,15 +24,20 @@ const (
 
 var kinds = []string{volumes, snapshots, ephemeral}
 
-// A place is where an entry is, or would be, in the pool.
-type place struct{ kind, hash string }
+// A place is where an entry is, or would be, in the pool: name is the hash of
+// the CO's name. A volume made by hand has a kind and a name of its own. Both are
+// safe as elements of a path.
+type place struct{ kind, name string }
 
-// key is the name of the entry's lock.
-func (p place) key() string { return p.kind + "/" + p.hash }
+// static reports whether a volume made by hand is meant.
+func (p place) static() bool { return p.kind == byImage || p.kind == byDevice }
+
+// key is the name of the lock.
+func (p place) key() string { return p.kind + "/" + p.name }
 
 // hidden is the name of the directory while the entry is made or deleted. Who
 // finds it and can lock the place has found what a crash left.
-func (p place) hidden() string { return "." + p.hash }
+func (p place) hidden() string { return "." + p.name }
 
 // meta is the content of meta.json.
 type meta struct {
@@ -81,7 +86,7 @@ func (e *entry) read() error {
 // load reads the entry at p. [csi.ErrNotFound] is returned only if the pool is
 // there and the entry is not.
 func (b *Backend) load(p place) (*entry, error) {
-	e := &entry{place: p, dir: b.path(p.kind, p.hash)}
+	e := &entry{place: p, dir: b.path(p.kind, p.name)}
 	err := e.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err = os.Stat(b.o.Pool); err == nil {

@@ -17,38 +17,34 @@ import (
 // volume made by hand. An id that is none of ours can only be that of an inline
 // volume, also where nobody says so.
 func (b *Backend) onNode(ctx context.Context, v csi.NodeVolume, f func(*entry, *os.File) error) error {
-	t, err := b.parse(v.ID)
-	e := &entry{place: place{volumes, t.hash}}
+	p, err := b.parse(v.ID)
 	if v.Ephemeral || errors.Is(err, csi.ErrNotFound) {
-		e.place, t, err = place{ephemeral, hashOf(v.ID)}, target{}, nil
-	}
-	key := e.key()
-	if err == nil && t.kind != "" {
-		e, key, err = nil, t.kind+"/"+t.name, nil
+		p, err = place{ephemeral, hashOf(v.ID)}, nil
 	}
 	if err != nil {
 		return err
 	}
-	return b.locked(ctx, key, namelock.Exclusive, func() error {
-		path, err := b.staticPath(t)
-		if e != nil {
-			e, err = b.load(e.place)
+	return b.locked(ctx, p.key(), namelock.Exclusive, func() error {
+		var e *entry
+		path, err := b.staticPath(p)
+		if !p.static() {
+			e, err = b.load(p)
 			path = e.image()
 		}
 		if err != nil {
 			return err
 		}
 		flags := os.O_RDWR
-		if t.kind == "device" {
-			flags = os.O_RDONLY
+		if p.kind == byDevice {
+			flags = os.O_RDONLY // udev looks at a device again when a writer closes it
 		}
 		file, err := os.OpenFile(path, flags, 0)
 		if err != nil {
 			return notFound(err)
 		}
 		defer func() { _ = file.Close() }()
-		if info, err := file.Stat(); err != nil || info.Mode().IsRegular() == (t.kind == "device") {
-			return errors.Join(err, fmt.Errorf("%w: %s must be a file if it is an image, and a block device if it is a device", csi.ErrInvalid, path))
+		if regular(file) == (p.kind == byDevice) {
+			return fmt.Errorf("%w: %s must be a file if it is an image, and a block device if it is a device", csi.ErrInvalid, path)
 		}
 		return f(e, file)
 	})
@@ -58,23 +54,29 @@ func (b *Backend) onNode(ctx context.Context, v csi.NodeVolume, f func(*entry, *
 // device, unless it is attached already.
 func (b *Backend) Locate(ctx context.Context, v csi.NodeVolume) (source csi.Source, err error) {
 	err = b.onNode(ctx, v, func(e *entry, f *os.File) error {
-		if e == nil {
-			source, err = locateStatic(ctx, f)
-			return err
+		if !regular(f) {
+			source = byName(f.Name())
+			return nil
 		}
 		b.refill(e, f)
 		d, err := attach(ctx, f)
-		d.NeverFormat, d.ReadsZero = !e.Source.IsZero(), e.Source.IsZero()
+		d.NeverFormat = e == nil || !e.Source.IsZero()
+		d.ReadsZero = !d.NeverFormat
 		source = d
 		return err
 	})
 	return source, err
 }
 
+func regular(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular()
+}
+
 // refill allocates again what discards (mkfs, fstrim) have freed of a thick
 // volume. One that cannot be filled can still be used: it is promised its space.
 func (b *Backend) refill(e *entry, f *os.File) {
-	if !e.Thick {
+	if e == nil || !e.Thick {
 		return
 	}
 	if err := image.Resize(f, 0, true); err != nil {
@@ -106,8 +108,8 @@ func attach(ctx context.Context, f *os.File) (d csi.Device, err error) {
 // left alone: loop devices on it are the kubelet's.
 func (b *Backend) Release(ctx context.Context, v csi.NodeVolume) error {
 	err := b.onNode(ctx, v, func(_ *entry, f *os.File) error {
-		if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-			return err
+		if !regular(f) {
+			return nil
 		}
 		return loopdev.DetachAll(ctx, f)
 	})
@@ -128,11 +130,7 @@ func (b *Backend) GrowDevice(ctx context.Context, x csi.Expansion) error {
 		if err := b.grow(ctx, e, f, x.Size); err != nil {
 			return full(err)
 		}
-		device, err := loopdev.Of(f)
-		if err == nil && device != nil {
-			_, err = attach(ctx, f) // which sets the capacity
-		}
-		return err
+		return inUse(loopdev.Follow(f))
 	})
 }
 

@@ -32,11 +32,7 @@ func (b *Backend) CreateSnapshot(ctx context.Context, spec csi.SnapshotSpec) (*c
 }
 
 func (b *Backend) cut(ctx context.Context, p place, spec csi.SnapshotSpec) (e *entry, err error) {
-	source, err := b.dynamic(volumes, spec.Volume.ID)
-	if err != nil {
-		return nil, err
-	}
-	err = b.held(ctx, source, func(from *entry) error {
+	err = b.held(ctx, volumes, spec.Volume.ID, func(from *entry) error {
 		m := meta{Name: spec.Name, Size: from.Size, Promised: from.account(), VolumeID: spec.Volume.ID}
 		e, err = b.create(ctx, p, m, func(f *os.File) error { return b.capture(ctx, from, f) })
 		return err
@@ -46,7 +42,11 @@ func (b *Backend) cut(ctx context.Context, p place, spec csi.SnapshotSpec) (e *e
 
 // held calls f with an entry that is neither attached, detached, grown nor
 // deleted meanwhile. Others may hold it too.
-func (b *Backend) held(ctx context.Context, p place, f func(*entry) error) error {
+func (b *Backend) held(ctx context.Context, kind, id string, f func(*entry) error) error {
+	p, err := b.dynamic(kind, id)
+	if err != nil {
+		return err
+	}
 	return b.locked(ctx, p.key(), namelock.Shared, func() error {
 		e, err := b.load(p)
 		if err != nil {
@@ -58,30 +58,22 @@ func (b *Backend) held(ctx context.Context, p place, f func(*entry) error) error
 
 // RestoreVolume implements [csi.Snapshotter].
 func (b *Backend) RestoreVolume(ctx context.Context, s csi.SnapshotRef, spec csi.VolumeSpec) (*csi.Volume, error) {
-	p, err := b.dynamic(snapshots, s.ID)
-	if err != nil {
-		return nil, err
-	}
-	return b.copyVolume(ctx, p, spec, csi.ContentSource{Snapshot: s.ID})
+	return b.copyVolume(ctx, snapshots, s.ID, spec, csi.ContentSource{Snapshot: s.ID})
 }
 
 // CloneVolume implements [csi.Cloner]. A source in use is treated as
 // CreateSnapshot does.
 func (b *Backend) CloneVolume(ctx context.Context, source csi.VolumeRef, spec csi.VolumeSpec) (*csi.Volume, error) {
-	p, err := b.dynamic(volumes, source.ID)
-	if err != nil {
-		return nil, err
-	}
-	return b.copyVolume(ctx, p, spec, csi.ContentSource{Volume: source.ID})
+	return b.copyVolume(ctx, volumes, source.ID, spec, csi.ContentSource{Volume: source.ID})
 }
 
-// copyVolume makes a volume of the entry at p. A volume that exists is returned
-// although its source may be gone.
-func (b *Backend) copyVolume(ctx context.Context, p place, spec csi.VolumeSpec, source csi.ContentSource) (v *csi.Volume, err error) {
+// copyVolume makes a volume of the entry with an id. A volume that exists is
+// returned although its source may be gone.
+func (b *Backend) copyVolume(ctx context.Context, kind, id string, spec csi.VolumeSpec, source csi.ContentSource) (v *csi.Volume, err error) {
 	if e, err := b.load(place{volumes, hashOf(spec.Name)}); err == nil {
 		return b.existing(e, spec)
 	}
-	err = b.held(ctx, p, func(from *entry) error {
+	err = b.held(ctx, kind, id, func(from *entry) error {
 		spec.Size.Required = max(spec.Size.Required, from.Size)
 		v, err = b.createVolume(ctx, spec, source, func(f *os.File) error { return b.capture(ctx, from, f) })
 		return err

@@ -13,48 +13,38 @@ import (
 	"github.com/csikit/csikit/internal/namelock"
 )
 
-// staticPath returns where the volume made by hand is that t names, if it is
-// allowed.
-func (b *Backend) staticPath(t target) (string, error) {
-	if t.kind == "image" && b.o.StaticDir != "" {
-		return filepath.Join(b.o.StaticDir, t.name), nil
+// staticPath returns the path of a volume made by hand, if it is allowed.
+func (b *Backend) staticPath(p place) (string, error) {
+	if p.kind == byImage && b.o.StaticDir != "" {
+		return filepath.Join(b.o.StaticDir, p.name), nil
 	}
 	for _, pattern := range b.o.Devices {
-		path := filepath.Join(filepath.Dir(pattern), t.name)
-		if ok, _ := filepath.Match(pattern, path); ok && t.kind == "device" {
+		path := filepath.Join(filepath.Dir(pattern), p.name)
+		if ok, _ := filepath.Match(pattern, path); ok && p.kind == byDevice {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%w: the %s %q is not among what is allowed: images in %q, devices like %q", csi.ErrNotFound, t.kind, t.name, b.o.StaticDir, b.o.Devices)
+	return "", fmt.Errorf("%w: the %s %q is not among what is allowed: images in %q, devices like %q", csi.ErrNotFound, p.kind, p.name, b.o.StaticDir, b.o.Devices)
 }
 
-// locateStatic describes a volume made by hand, of which f is the image or the
-// device. A device's identity is its name, which should be one below
-// /dev/disk/by-id: the name must still be that of the open device.
-func locateStatic(ctx context.Context, f *os.File) (csi.Source, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.Mode().IsRegular() {
-		d, err := attach(ctx, f)
-		d.NeverFormat = true
-		return d, err
-	}
-	same := func(_ context.Context, pinned *os.File) error {
-		want, err := os.Stat(f.Name())
+// byName describes a block device made by hand. Its identity is its name, which
+// should be one below /dev/disk/by-id: the name must still be that of the open
+// device.
+func byName(path string) csi.Device {
+	verify := func(_ context.Context, pinned *os.File) error {
+		want, err := os.Stat(path)
 		have, err2 := pinned.Stat()
-		if err == nil && err2 == nil && !(os.SameFile(have, want) && have.Mode()&os.ModeDevice != 0) {
-			err = fmt.Errorf("%s is no block device, or no longer the one that is open", f.Name())
+		if err == nil && err2 == nil && !os.SameFile(have, want) {
+			err = fmt.Errorf("%s is no longer the block device that is open", path)
 		}
 		return errors.Join(err, err2)
 	}
-	return csi.Device{Path: f.Name(), NeverFormat: true, Verify: same}, same(ctx, f)
+	return csi.Device{Path: path, NeverFormat: true, Verify: verify}
 }
 
 // staticVolume describes a volume made by hand to the controller.
-func (b *Backend) staticVolume(id string, t target) (*csi.Volume, error) {
-	path, err := b.staticPath(t)
+func (b *Backend) staticVolume(id string, p place) (*csi.Volume, error) {
+	path, err := b.staticPath(p)
 	if err != nil {
 		return nil, err
 	}
@@ -67,15 +57,15 @@ func (b *Backend) staticVolume(id string, t target) (*csi.Volume, error) {
 }
 
 // deleteStatic refuses, unless images may be deleted and it is one.
-func (b *Backend) deleteStatic(ctx context.Context, id string, t target) error {
-	if t.kind == "device" || !b.o.DeleteStatic {
+func (b *Backend) deleteStatic(ctx context.Context, id string, p place) error {
+	if p.kind == byDevice || !b.o.DeleteStatic {
 		return fmt.Errorf("%w: %s was made by hand and is not deleted by the driver: delete it yourself, and give its PersistentVolume the reclaim policy Retain", csi.ErrInUse, id)
 	}
-	path, err := b.staticPath(t)
+	path, err := b.staticPath(p)
 	if err != nil {
 		return err
 	}
-	return b.locked(ctx, t.kind+"/"+t.name, namelock.Exclusive, func() error {
+	return b.locked(ctx, p.key(), namelock.Exclusive, func() error {
 		if err := unused(ctx, path); err != nil {
 			return err
 		}

@@ -69,26 +69,26 @@ func allocation(parameters, mutable map[string]string) (thick bool, err error) {
 // DeleteVolume implements [csi.Provisioner]. A volume that is attached to a
 // loop device here is [csi.ErrInUse], whether or not it is mounted.
 func (b *Backend) DeleteVolume(ctx context.Context, v csi.VolumeRef) error {
-	t, err := b.parse(v.ID)
+	p, err := b.parse(v.ID)
 	if err != nil {
 		return err
 	}
-	if t.kind != "" {
-		return b.deleteStatic(ctx, v.ID, t)
+	if p.static() {
+		return b.deleteStatic(ctx, v.ID, p)
 	}
-	return b.delete(ctx, place{volumes, t.hash})
+	return b.delete(ctx, p)
 }
 
 // Volume implements [csi.Provisioner].
 func (b *Backend) Volume(_ context.Context, v csi.VolumeRef) (*csi.Volume, error) {
-	t, err := b.parse(v.ID)
+	p, err := b.parse(v.ID)
 	if err != nil {
 		return nil, err
 	}
-	if t.kind != "" {
-		return b.staticVolume(v.ID, t)
+	if p.static() {
+		return b.staticVolume(v.ID, p)
 	}
-	e, err := b.load(place{volumes, t.hash})
+	e, err := b.load(p)
 	if err != nil {
 		return nil, err
 	}

@@ -7,10 +7,14 @@ import (
 	"strings"
 )
 
-// envName is the environment variable of a flag.
+// envName is the environment variable of a flag; "" for those that make sense
+// on a command line only.
 func envName(name string) string {
-	if name == "endpoint" {
+	switch name {
+	case "endpoint":
 		return "CSI_ENDPOINT" // the specification's name
+	case "help", "version":
+		return ""
 	}
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
@@ -41,6 +45,7 @@ func (s *settings) parseEnviron(environ []string) error {
 	s.flags.VisitAll(func(f *flag.Flag) { byEnv[envName(f.Name)] = f.Name })
 	given := map[string]bool{}
 	s.flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	delete(byEnv, "")
 	for _, entry := range environ {
 		env, value, _ := strings.Cut(entry, "=")
 		name, known := byEnv[env]

@@ -58,6 +58,7 @@ func TestMistakesSayWhatToChange(t *testing.T) {
 		"word":                 {[]string{"serve"}, nil, `unexpected argument "serve"`},
 		"mode":                 {[]string{"--mode=both"}, nil, "want one of all, controller, node"},
 		"mode by environment":  {nil, []string{"X_CSI_MODE=both"}, `environment variable X_CSI_MODE="both" (for --mode): want one of all`},
+		"version":              {nil, []string{"X_CSI_VERSION=true"}, "X_CSI_VERSION belongs to no flag"},
 		"misspelt environment": {nil, []string{"X_CSI_LOGLEVEL=debug"}, "X_CSI_LOGLEVEL belongs to no flag"},
 		"level":                {[]string{"--log-level=loud"}, nil, "loud"},
 		"socket mode":          {[]string{"--socket-mode=rw"}, nil, "want octal permissions such as 0660"},

@@ -30,7 +30,7 @@ func (s *settings) group(title string, add func()) {
 // usage prints all flags, by group.
 func (s *settings) usage(w io.Writer) {
 	fmt.Fprintf(w, "%s: %s\n\nUsage: %s [--flag=value ...]\n\n", s.program.Name, s.program.Summary, s.program.Name)
-	fmt.Fprintln(w, "Each flag has the environment variable beside it; the command line wins.")
+	fmt.Fprintln(w, "The environment variable beside a flag sets it too; the command line wins.")
 	for _, g := range s.groups {
 		if len(g.names) == 0 {
 			continue
@@ -51,5 +51,6 @@ func printFlag(w io.Writer, f *flag.Flag) {
 	if f.DefValue != "" && f.DefValue != "false" {
 		text += " (default " + strings.ToLower(f.DefValue) + ")"
 	}
-	fmt.Fprintf(w, "  %-28s %s\n      %s\n", head, envName(f.Name), text)
+	fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %-28s %s", head, envName(f.Name)), " "))
+	fmt.Fprintf(w, "      %s\n", text)
 }

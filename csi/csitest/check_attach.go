@@ -42,15 +42,16 @@ func attachTwice(s *session) {
 	}
 }
 
-// attachFails sends an attach request that must fail.
-func (v *volume) attachFails(what, node string, want codes.Code, edit ...func(*csipb.ControllerPublishVolumeRequest)) error {
+// attachFails sends an attach request that must fail, and returns what the
+// answer says.
+func (v *volume) attachFails(what, node string, want codes.Code, edit ...func(*csipb.ControllerPublishVolumeRequest)) (message string) {
 	v.s.Helper()
 	_, err := v.s.controller.ControllerPublishVolume(v.s.ctx(), v.attachRequest(node, edit...))
 	v.s.wantCode("ControllerPublishVolume "+what, err, want)
 	if err == nil {
 		v.nodes = append(v.nodes, node)
 	}
-	return err
+	return status.Convert(err).Message()
 }
 
 func attachVolumeUnknown(s *session) {
@@ -74,8 +75,8 @@ func attachOtherMode(s *session) {
 
 func attachSecondNode(s *session) {
 	v := s.create().attach(s.nodeID)
-	err := v.attachFails("to a second node", s.h.OtherNode, codes.FailedPrecondition)
-	if message := status.Convert(err).Message(); !strings.Contains(message, s.nodeID) {
+	message := v.attachFails("to a second node", s.h.OtherNode, codes.FailedPrecondition)
+	if !strings.Contains(message, s.nodeID) {
 		s.Errorf("the message does not name node %s: %s", s.nodeID, message)
 	}
 }

@@ -90,7 +90,7 @@ func serve(d *csi.Driver, dial ...grpc.DialOption) (*server, error) {
 func (s *server) stop() error {
 	_ = s.conn.Close()
 	s.cancel()
-	defer os.RemoveAll(s.dir)
+	defer func() { _ = os.RemoveAll(s.dir) }()
 	select {
 	case err := <-s.done:
 		if err != nil {

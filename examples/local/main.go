@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"time"
 
 	"github.com/csikit/csikit/backends/local"
 	"github.com/csikit/csikit/csi"
@@ -44,7 +45,7 @@ func (s *settings) register(fs *flag.FlagSet) {
 	fs.Var(&s.devices, "allow-device", "comma-separated `patterns` of block devices that may be volumes, such as /dev/disk/by-id/nvme-*")
 	fs.StringVar(&s.StaticDir, "static-dir", "", "`directory` of images made by hand that may be volumes")
 	fs.BoolVar(&s.DeleteStatic, "delete-static", false, "let DeleteVolume delete images in --static-dir")
-	fs.DurationVar(&s.MaxFreeze, "max-freeze", 0, "longest `time` that a mounted volume is frozen to be copied; 0 is 30s")
+	fs.DurationVar(&s.MaxFreeze, "max-freeze", 30*time.Second, "longest `time` that a mounted volume is frozen to be copied")
 }
 
 // backend makes the backend of the flags.

@@ -91,6 +91,23 @@ func Ensure(ctx context.Context, backing *os.File) (*os.File, error) {
 	return device, nil
 }
 
+// Follow gives the device of a file, if it has one, the size of the file.
+func Follow(backing *os.File) error {
+	have, err := Of(backing)
+	if err != nil || have == nil {
+		return err
+	}
+	device, err := os.Open(have.Path)
+	if err != nil {
+		return err
+	}
+	err = Verify(device, have.Device, have.Inode)
+	if err == nil {
+		err = SetCapacity(device)
+	}
+	return errors.Join(err, device.Close())
+}
+
 // Unused reports whether no device is bound to a file. Devices that are being
 // detached get two seconds, or until ctx ends: every process that looks for
 // its own devices holds each of them for an instant.

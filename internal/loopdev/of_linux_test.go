@@ -34,6 +34,9 @@ func TestEnsure_AttachesOnceAndFollowsTheFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first.Name(), again.Name())
 	require.Equal(t, int64(8*mib), size(t, again))
+	require.NoError(t, f.Truncate(9*mib))
+	require.NoError(t, loopdev.Follow(f))
+	require.Equal(t, int64(9*mib), size(t, again))
 	dev, ino, err := loopdev.Identity(f)
 	require.NoError(t, err)
 	require.NoError(t, loopdev.Verify(again, dev, ino))
@@ -49,6 +52,7 @@ func TestEnsure_AttachesOnceAndFollowsTheFile(t *testing.T) {
 	unused, err = loopdev.Unused(t.Context(), f)
 	require.NoError(t, err)
 	require.True(t, unused)
+	require.NoError(t, loopdev.Follow(f), "no device to follow")
 	require.NoError(t, loopdev.DetachAll(t.Context(), f), "nothing to detach is done")
 }
 

@@ -31,7 +31,7 @@ func (d *demo) crashRecovery() chapter {
 			if err := d.create(ctx, v, fromVolume(d.grown.id)); err != nil {
 				return "", err
 			}
-			return "volume " + v.id + ", made once; nothing of the first attempt is left", d.exactlyOnce(ctx, v)
+			return "volume " + v.id + ", listed once", d.exactlyOnce(ctx, v)
 		}},
 		{"kubelet", "NodeStage and NodePublish of " + v.name, func(ctx context.Context) (string, error) {
 			return "ready", d.use(ctx, v, podB)

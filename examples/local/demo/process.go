@@ -38,10 +38,13 @@ func (p *process) stop(grace time.Duration) error {
 	}
 	select {
 	case <-p.ended:
-		return p.err
+		if p.err != nil {
+			return fmt.Errorf("the driver ended with %w", p.err)
+		}
+		return nil
 	case <-time.After(grace):
 		err := p.cmd.Process.Kill()
 		<-p.ended
-		return errors.Join(fmt.Errorf("it did not stop within %v of SIGTERM and was killed", grace), err)
+		return errors.Join(fmt.Errorf("the driver did not stop within %v of SIGTERM and was killed", grace), err)
 	}
 }

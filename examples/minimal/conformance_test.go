@@ -1,0 +1,17 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/csi/csitest"
+)
+
+// TestConformance is all that a backend's author needs to write to have it
+// checked against the specification. Mounts are in memory here: no root needed.
+func TestConformance(t *testing.T) {
+	csitest.Run(t, func(t *testing.T) csitest.Harness {
+		dir := t.TempDir()
+		return csitest.Harness{Backend: func() csi.Locator { return backend(dir) }}
+	})
+}
