@@ -70,9 +70,10 @@ func publishAmong(b *testing.B, k *Kernel, others int) {
 }
 
 func treeAmong(b *testing.B, others int) (base, source string) {
+	dev := device(b, "ext4")
 	base = looptest.Dir(b)
 	source = target(b, base, "source")
-	require.NoError(b, NewKernel().Mount(b.Context(), Mount{Type: "ext4", Device: device(b, "ext4")}, source))
+	require.NoError(b, NewKernel().Mount(b.Context(), Mount{Type: "ext4", Device: dev}, source))
 	for i := range others {
 		at := target(b, base, fmt.Sprint("other", i))
 		require.NoError(b, unix.Mount(source, at, "", unix.MS_BIND, ""))

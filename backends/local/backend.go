@@ -1,12 +1,14 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/csikit/csikit/csi"
 	"github.com/csikit/csikit/internal/namelock"
@@ -21,7 +23,6 @@ const TopologyKey = "topology.local.csi.csikit.dev/node"
 // pool, and a new one takes over from a killed one.
 type Backend struct {
 	o     Options
-	log   *slog.Logger
 	locks namelock.File // taken in this order: source, entry, freeze, pool
 }
 
@@ -47,8 +48,12 @@ func New(o Options) (*Backend, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	o = o.withDefaults()
-	return &Backend{o: o, log: o.Logger, locks: namelock.File(filepath.Join(o.Pool, "lock"))}, nil
+	o.Overcommit = cmp.Or(o.Overcommit, 1)
+	o.MaxVolumes = cmp.Or(o.MaxVolumes, 256)
+	o.EphemeralSize = cmp.Or(o.EphemeralSize, 1<<30)
+	o.MaxFreeze = cmp.Or(o.MaxFreeze, 30*time.Second)
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	return &Backend{o: o, locks: namelock.File(filepath.Join(o.Pool, "lock"))}, nil
 }
 
 // Traits implements [csi.Describer].
@@ -64,10 +69,8 @@ func (b *Backend) topology() csi.Topology { return csi.Topology{TopologyKey: b.o
 // Probe implements [csi.Prober]. It also cleans up behind killed processes: it
 // thaws what they left frozen, and removes what they left half made.
 func (b *Backend) Probe(context.Context) error {
-	if info, err := os.Stat(b.o.Pool); err != nil {
+	if _, err := os.ReadDir(b.o.Pool); err != nil {
 		return fmt.Errorf("the pool is not there: %w (mount its file system or make the directory)", err)
-	} else if !info.IsDir() {
-		return fmt.Errorf("the pool %s is not a directory", b.o.Pool)
 	}
 	lock, err := b.locks.Open()
 	if err != nil {

@@ -74,12 +74,14 @@ func (b *Backend) copyFrozen(ctx context.Context, from *entry, dst, src, root *o
 // copyData copies an image that nobody writes, if there is room.
 func (b *Backend) copyData(ctx context.Context, from *entry, dst, src *os.File) error {
 	need := from.account()
-	if _, free, err := image.Space(b.o.Pool); err != nil {
-		return err
-	} else if need > free {
-		return fmt.Errorf("%w: the copy needs %d bytes and the pool's file system has %d free", csi.ErrExhausted, need, free)
+	_, free, err := image.Space(b.o.Pool)
+	if err == nil && need > free {
+		err = fmt.Errorf("%w: the copy needs %d bytes and the pool's file system has %d free", csi.ErrExhausted, need, free)
 	}
-	return image.Copy(ctx, dst, src, b.log)
+	if err != nil {
+		return err
+	}
+	return image.Copy(ctx, dst, src, b.o.Logger)
 }
 
 // frozen is the directory of the pool that names the volumes being frozen.
@@ -95,7 +97,7 @@ func (b *Backend) thawLeftovers() error {
 			continue
 		}
 		thawErr := freeze.ThawImage(b.path(volumes, hash, "image"))
-		b.log.Warn("a process was killed while it copied a frozen volume: thawed", "volume", hash, "error", thawErr)
+		b.o.Logger.Warn("a process was killed while it copied a frozen volume: thawed", "volume", hash, "error", thawErr)
 		if thawErr == nil {
 			thawErr = durable.Remove(b.path(frozen, hash))
 		}

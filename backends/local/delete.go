@@ -57,11 +57,7 @@ func (b *Backend) discard(p place) error {
 	if _, err := os.Lstat(e.dir); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	crashpoint.Step("local remove image")
-	if err := os.Remove(e.image()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if err := durable.Remove(e.metaFile()); err != nil {
+	if err := errors.Join(durable.Remove(e.image()), durable.Remove(e.metaFile())); err != nil {
 		return err
 	}
 	crashpoint.Step("local remove directory")
@@ -81,7 +77,7 @@ func (b *Backend) sweep() {
 			if unlock, err := b.locks.TryLock(p.key(), namelock.Exclusive); err == nil {
 				err = b.discard(p)
 				unlock()
-				b.log.Info("removed what a crash left in the pool", "kind", kind, "entry", p.name, "error", err)
+				b.o.Logger.Info("removed what a crash left in the pool", "kind", kind, "entry", p.name, "error", err)
 			}
 		}
 	}

@@ -15,11 +15,14 @@ import (
 	"github.com/csikit/csikit/internal/durable"
 )
 
-// The kinds of entries: each is a directory of the pool.
+// The kinds of entries, each a directory of the pool, and the kinds of volumes
+// made by hand.
 const (
 	volumes   = "volumes"
 	snapshots = "snapshots"
 	ephemeral = "ephemeral"
+	byImage   = "image"
+	byDevice  = "device"
 )
 
 var kinds = []string{volumes, snapshots, ephemeral}
@@ -113,10 +116,9 @@ func (b *Backend) names(dir string) (names []string, err error) {
 // meanwhile are left out.
 func list[T any](b *Backend, kind string, describe func(*entry) T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		var none T
 		names, err := b.names(kind)
 		if err != nil {
-			yield(none, err)
+			yield(*new(T), err)
 			return
 		}
 		for _, name := range names {
@@ -127,7 +129,7 @@ func list[T any](b *Backend, kind string, describe func(*entry) T) iter.Seq2[T, 
 			switch {
 			case errors.Is(err, csi.ErrNotFound):
 			case err != nil:
-				yield(none, err)
+				yield(*new(T), err)
 				return
 			case !yield(describe(e), nil):
 				return

@@ -37,8 +37,7 @@ func (b *Backend) CreateEphemeral(ctx context.Context, v csi.NodeVolume) error {
 	if err != nil {
 		return err
 	}
-	m := meta{Name: v.ID, Size: size, Promised: size, Thick: thick}
-	_, err = b.create(ctx, place{ephemeral, hashOf(v.ID)}, m, nil)
+	_, err = b.create(ctx, place{ephemeral, hashOf(v.ID)}, meta{Name: v.ID, Size: size, Promised: size, Thick: thick}, nil)
 	return err
 }
 

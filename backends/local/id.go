@@ -14,12 +14,6 @@ import (
 // or NODE/image/NAME or NODE/device/NAME for what was there before.
 var idPattern = regexp.MustCompile(`^([-A-Za-z0-9_.]{1,63})/(?:([0-9a-f]{32})|(image|device)/([A-Za-z0-9][-A-Za-z0-9._:+@=]*))$`)
 
-// The kinds of volumes made by hand.
-const (
-	byImage  = "image"
-	byDevice = "device"
-)
-
 // parse returns what id names, as it would be if it were a volume. An id that is
 // not of this driver is [csi.ErrNotFound]; one of another node is
 // [csi.ErrExhausted] (ruling 35), since it may well exist there.

@@ -76,11 +76,10 @@ func regular(f *os.File) bool {
 // refill allocates again what discards (mkfs, fstrim) have freed of a thick
 // volume. One that cannot be filled can still be used: it is promised its space.
 func (b *Backend) refill(e *entry, f *os.File) {
-	if e == nil || !e.Thick {
-		return
-	}
-	if err := image.Resize(f, 0, true); err != nil {
-		b.log.Warn("a thick volume could not be allocated in full", "volume", b.id(e.place), "error", err)
+	if e != nil && e.Thick {
+		if err := image.Resize(f, 0, true); err != nil {
+			b.o.Logger.Warn("a thick volume could not be allocated in full", "volume", b.id(e.place), "error", err)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package local
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -76,13 +75,4 @@ func (o Options) check() error {
 		wrong(bad, "Options.Devices has %q: use an absolute path with wildcards only in its last element", pattern)
 	}
 	return errors.Join(errs...)
-}
-
-func (o Options) withDefaults() Options {
-	o.Overcommit = cmp.Or(o.Overcommit, 1)
-	o.MaxVolumes = cmp.Or(o.MaxVolumes, 256)
-	o.EphemeralSize = cmp.Or(o.EphemeralSize, 1<<30)
-	o.MaxFreeze = cmp.Or(o.MaxFreeze, 30*time.Second)
-	o.Logger = cmp.Or(o.Logger, slog.Default())
-	return o
 }

@@ -22,11 +22,11 @@ func (b *Backend) CreateSnapshot(ctx context.Context, spec csi.SnapshotSpec) (*c
 	if errors.Is(err, csi.ErrNotFound) {
 		e, err = b.cut(ctx, p, spec)
 	}
+	if err == nil && e.VolumeID != spec.Volume.ID {
+		err = fmt.Errorf("%w: the snapshot %s named %s is of the volume %s", csi.ErrExists, b.id(p), spec.Name, e.VolumeID)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if e.VolumeID != spec.Volume.ID {
-		return nil, fmt.Errorf("%w: the snapshot %s named %s is of the volume %s", csi.ErrExists, b.id(p), spec.Name, e.VolumeID)
 	}
 	return b.snapshot(e), nil
 }
@@ -49,10 +49,10 @@ func (b *Backend) held(ctx context.Context, kind, id string, f func(*entry) erro
 	}
 	return b.locked(ctx, p.key(), namelock.Shared, func() error {
 		e, err := b.load(p)
-		if err != nil {
-			return err
+		if err == nil {
+			err = f(e)
 		}
-		return f(e)
+		return err
 	})
 }
 
@@ -85,10 +85,10 @@ func (b *Backend) copyVolume(ctx context.Context, kind, id string, spec csi.Volu
 // keep what they have.
 func (b *Backend) DeleteSnapshot(ctx context.Context, s csi.SnapshotRef) error {
 	p, err := b.dynamic(snapshots, s.ID)
-	if err != nil {
-		return err
+	if err == nil {
+		err = b.delete(ctx, p)
 	}
-	return b.delete(ctx, p)
+	return err
 }
 
 // Snapshot implements [csi.Snapshotter].

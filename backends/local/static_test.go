@@ -79,7 +79,7 @@ func TestStaticDevice_MustBeAllowed(t *testing.T) {
 	require.NoError(t, d.Verify(t.Context(), f))
 	require.NoError(t, os.Remove(link))
 	require.NoError(t, os.Symlink(other, link))
-	require.ErrorContains(t, d.Verify(t.Context(), f), "no longer the one", "R2: the name means another device now")
+	require.ErrorContains(t, d.Verify(t.Context(), f), "no longer the block device", "R2: the name means another device now")
 
 	// The kubelet's loop device on a raw volume is not ours to detach.
 	kubelet := looptest.Attach(t, device)

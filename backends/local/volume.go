@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -28,8 +29,8 @@ func (b *Backend) createVolume(ctx context.Context, spec csi.VolumeSpec, source 
 	if err != nil {
 		return nil, err
 	}
-	m := meta{Name: spec.Name, Size: size, Promised: size, Thick: thick, Source: source}
-	e, err := b.create(ctx, place{volumes, hashOf(spec.Name)}, m, fill)
+	p := place{volumes, hashOf(spec.Name)}
+	e, err := b.create(ctx, p, meta{Name: spec.Name, Size: size, Promised: size, Thick: thick, Source: source}, fill)
 	if err != nil {
 		return nil, err
 	}
@@ -39,12 +40,8 @@ func (b *Backend) createVolume(ctx context.Context, spec csi.VolumeSpec, source 
 // existing describes a volume that is there, if it is as spec says, as far as
 // the framework cannot tell.
 func (b *Backend) existing(e *entry, spec csi.VolumeSpec) (*csi.Volume, error) {
-	thick, err := allocation(spec.Parameters, spec.Mutable)
-	if err == nil && e.Thick != thick {
-		err = fmt.Errorf("%w: the volume %s named %s has another allocation", csi.ErrExists, b.id(e.place), spec.Name)
-	}
-	if err != nil {
-		return nil, err
+	if thick, err := allocation(spec.Parameters, spec.Mutable); err != nil || e.Thick != thick {
+		return nil, cmp.Or(err, fmt.Errorf("%w: the volume %s named %s has another allocation", csi.ErrExists, b.id(e.place), spec.Name))
 	}
 	return b.volume(e), nil
 }
