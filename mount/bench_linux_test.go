@@ -2,6 +2,7 @@ package mount
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,24 +13,35 @@ import (
 	"github.com/csikit/csikit/internal/looptest"
 )
 
-// compare times ours as the benchmark, then the bare system calls and
-// k8s.io/mount-utils in the same run, and reports how many times the bare time
-// ours takes and how many times longer mount-utils takes than ours.
+// compare times ours as the benchmark and, in turns with it, the bare system
+// calls and now and then k8s.io/mount-utils. It reports medians: how many times
+// the bare time ours takes, and how many times ours mount-utils takes. Turns and
+// medians make the ratios hold on a machine that does other things too.
 func compare(b *testing.B, ours, bare, utils func()) {
-	for b.Loop() {
-		ours()
+	var own, base, other []time.Duration
+	for i := 0; b.Loop(); i++ {
+		own = append(own, timed(ours))
+		b.StopTimer()
+		base = append(base, timed(bare))
+		if i%10 == 0 {
+			other = append(other, timed(utils))
+		}
+		b.StartTimer()
 	}
-	own := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
-	b.ReportMetric(own/perCall(bare, min(b.N, 2000)), "x-bare")
-	b.ReportMetric(perCall(utils, min(b.N, 30))/own, "x-faster-than-mount-utils")
+	b.ReportMetric(median(own), "ns-median")
+	b.ReportMetric(median(own)/median(base), "x-bare")
+	b.ReportMetric(median(other)/median(own), "x-faster-than-mount-utils")
 }
 
-func perCall(f func(), n int) float64 {
+func timed(f func()) time.Duration {
 	start := time.Now()
-	for range n {
-		f()
-	}
-	return float64(time.Since(start).Nanoseconds()) / float64(n)
+	f()
+	return time.Since(start)
+}
+
+func median(d []time.Duration) float64 {
+	slices.Sort(d)
+	return float64(d[len(d)/2].Nanoseconds())
 }
 
 func eachKernel(b *testing.B, bench func(b *testing.B, k *Kernel)) {

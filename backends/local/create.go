@@ -39,9 +39,8 @@ func (b *Backend) create(ctx context.Context, p place, m meta, fill func(image *
 		if err != nil {
 			return errors.Join(full(err), b.discard(p))
 		}
-		hidden := e.dir
 		e.dir = b.path(p.kind, p.name)
-		return durable.Rename(hidden, e.dir)
+		return durable.Rename(b.path(p.kind, p.hidden()), e.dir)
 	})
 	return e, err
 }

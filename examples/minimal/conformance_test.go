@@ -8,7 +8,7 @@ import (
 )
 
 // TestConformance is all that a backend's author needs to write to have it
-// checked against the specification. Mounts are in memory here: no root needed.
+// checked against the specification. Mounts are in memory: it needs no root.
 func TestConformance(t *testing.T) {
 	csitest.Run(t, func(t *testing.T) csitest.Harness {
 		dir := t.TempDir()
