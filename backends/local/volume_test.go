@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/csikit/csikit/backends/local"
 	"github.com/csikit/csikit/csi"
@@ -101,16 +102,30 @@ func TestAllocation_ThinAndThick(t *testing.T) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, allocated(t, image(pool, "volumes", thick.ID)), int64(32*mib))
 
-	// mkfs and fstrim discard, which punches holes into the image.
-	full := allocated(t, image(pool, "volumes", thick.ID))
-	dir := stage(t, b, thick.ID, "ext4", "ext4")
-	require.Less(t, allocated(t, image(pool, "volumes", thick.ID)), full)
+	// A discard (mkfs, fstrim) punches holes into the image. They are punched
+	// here by hand: discard may be off in the loop device's queue settings,
+	// which outlive its user.
+	img := image(pool, "volumes", thick.ID)
+	full := allocated(t, img)
+	stage(t, b, thick.ID, "ext4", "ext4")
+	punch(t, img, 31*mib, mib)
+	require.Less(t, allocated(t, img), full)
 	require.NoError(t, b.MarkFormatted(t.Context(), csi.NodeVolume{ID: thick.ID}))
-	require.GreaterOrEqual(t, allocated(t, image(pool, "volumes", thick.ID)), full)
-	run(t, "fstrim", dir)
-	require.Less(t, allocated(t, image(pool, "volumes", thick.ID)), full)
+	require.GreaterOrEqual(t, allocated(t, img), full)
+	punch(t, img, 31*mib, mib)
+	require.Less(t, allocated(t, img), full)
 	locate(t, b, csi.NodeVolume{ID: thick.ID})
-	require.GreaterOrEqual(t, allocated(t, image(pool, "volumes", thick.ID)), full)
+	require.GreaterOrEqual(t, allocated(t, img), full)
+}
+
+// punch frees length bytes of a file at an offset, as a discard does.
+func punch(t testing.TB, path string, offset, length int64) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, f.Close()) }()
+	mode := uint32(unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE)
+	require.NoError(t, unix.Fallocate(int(f.Fd()), mode, offset, length))
 }
 
 func TestRule8_Delete(t *testing.T) {
