@@ -19,6 +19,11 @@ func recordDevice(device *fs.Device, spec Device) *recordedDevice {
 	return &recordedDevice{Number: device.Number(), Path: spec.Path, Sequence: sequence, Sysfs: spec.Sysfs}
 }
 
+// is reports whether both are the same device of this boot.
+func (r *recordedDevice) is(other *recordedDevice) bool {
+	return r != nil && r.Number == other.Number && r.Sequence == other.Sequence
+}
+
 // deviceOf returns the number of the block device below a mount, or that of a
 // device node that is bound; an anonymous number if there is none. btrfs has an
 // anonymous number, but its source is its device.

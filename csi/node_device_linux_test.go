@@ -1,6 +1,7 @@
 package csi_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -211,6 +212,57 @@ func TestRuling32_Readers(t *testing.T) {
 			require.NoError(t, n.unstage("v"))
 		})
 	}
+}
+
+// TestRuling32_ReadersLeaveTheDeviceWritable: however a staging for readers
+// ends, its mark on the device does not outlive it.
+func TestRuling32_ReadersLeaveTheDeviceWritable(t *testing.T) {
+	reader := func(r *csipb.NodeStageVolumeRequest) {
+		r.VolumeCapability = mountAccess(csi.MultiNodeReaderOnly, "ext4")
+	}
+	for name, end := range map[string]func(*nodeUnderTest) error{
+		"staged again, unstaged": func(n *nodeUnderTest) error {
+			return errors.Join(n.stage("v", reader), n.unstage("v"))
+		},
+		"staged for writing": func(n *nodeUnderTest) error {
+			return errors.Join(n.stage("v", fstype("ext4")), n.unstage("v"))
+		},
+		"state lost": func(n *nodeUnderTest) error {
+			return errors.Join(n.stage("v", reader), os.RemoveAll(n.opts.StateDir), n.stage("v", reader), n.unstage("v"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, backend := newLoopNode(t, "v")
+			require.NoError(t, n.stage("v", fstype("ext4")))
+			require.NoError(t, n.unstage("v"))
+			require.NoError(t, n.stage("v", reader))
+			device, err := fs.Open(backend.device(t, "v"))
+			require.NoError(t, err)
+			defer func() { require.NoError(t, errors.Join(device.SetReadOnly(false), device.Close())) }()
+			require.NoError(t, unix.Unmount(n.stagingPath("v"), 0), "as after a kill, or by an operator")
+			n.restart()
+			require.NoError(t, end(n))
+			flag, err := device.Sysfs("ro")
+			require.NoError(t, err)
+			require.Equal(t, "0", flag)
+		})
+	}
+}
+
+// TestWriterOfADeviceThatSomebodySetReadOnly gets told, and the mark stays.
+func TestWriterOfADeviceThatSomebodySetReadOnly(t *testing.T) {
+	n, backend := newLoopNode(t, "v")
+	_, err := backend.Locate(t.Context(), csi.NodeVolume{ID: "v"})
+	require.NoError(t, err)
+	device, err := fs.Open(backend.device(t, "v"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, errors.Join(device.SetReadOnly(false), device.Close())) }()
+	require.NoError(t, device.SetReadOnly(true))
+	n.want(codes.FailedPrecondition, n.stage("v"), "read-only", "blockdev --setrw /dev/loop")
+	flag, err := device.Sysfs("ro")
+	require.NoError(t, err)
+	require.Equal(t, "1", flag)
+	n.nothingLeft()
 }
 
 // writableAgain makes sure that a test which fails leaves no read-only loop

@@ -77,23 +77,28 @@ func (s *staging) begin() error {
 		if err := u.finish(); err != nil {
 			return fmt.Errorf("an unstage that did not end must be finished first: %w", err)
 		}
+		prior = nil
 	}
-	return s.beginFresh()
+	return s.beginFresh(prior)
 }
 
 // beginFresh starts from nothing: what this call makes is undone if it fails
 // for good.
-func (s *staging) beginFresh() error {
+func (s *staging) beginFresh(prior *volumeRecord) error {
 	s.record = volumeRecord{Phase: phaseStaging, Boot: nodestate.BootID(), Path: s.path, Volume: recordVolume(s.volume)}
 	if s.revive {
 		s.record.Phase = phaseReviving
-	} else {
-		s.undo.add("remove the record of volume "+s.volume.ID, func(context.Context) error {
-			return s.d.volumeStore().Remove(s.key)
-		})
-		s.undo.add("release volume "+s.volume.ID, func(ctx context.Context) error {
-			return s.d.release(ctx, s.record.Volume.nodeVolume())
-		})
+		return s.save()
+	}
+	s.undo.add("remove the record of volume "+s.volume.ID, func(context.Context) error {
+		return s.d.volumeStore().Remove(s.key)
+	})
+	s.undo.add("release volume "+s.volume.ID, func(ctx context.Context) error {
+		return s.d.release(ctx, s.record.Volume.nodeVolume())
+	})
+	if prior.thisBoot() && prior.Device != nil {
+		s.record.Device = prior.Device // an earlier attempt may have changed it
+		s.undo.add("free device "+majorMinor(prior.Device.Number), prior.Device.free)
 	}
 	return s.save()
 }

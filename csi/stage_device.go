@@ -49,34 +49,12 @@ func (s *staging) stagePinned(device *fs.Device, spec Device) error {
 		}
 	case s.record.Device == nil: // lost; finish writes it down once it is verified
 		s.record.Device = recordDevice(device, spec)
+		s.record.Device.MadeReadOnly = s.volume.Access.Mode.ReadOnly() && readOnlyDevice(device)
 	}
 	if s.volume.Access.Block {
 		return s.stageBlock(device)
 	}
 	return s.stageFilesystem(device, spec)
-}
-
-// noteDevice writes down which device it is, since after an unmount nothing
-// else says which one must be free, and makes it read-only if the access mode is one
-// of readers (contract ruling 32).
-func (s *staging) noteDevice(device *fs.Device, spec Device) error {
-	noted := recordDevice(device, spec)
-	s.record.Device = noted
-	s.undo.add("free device "+majorMinor(noted.Number), noted.free)
-	if s.volume.Access.Mode.ReadOnly() {
-		readOnly, err := device.Sysfs("ro")
-		if err != nil {
-			return hostError(err, "volume %s: find out whether device %s is read-only", s.volume.ID, majorMinor(noted.Number))
-		}
-		noted.MadeReadOnly = readOnly == "0"
-	}
-	if err := s.save(); err != nil {
-		return err
-	}
-	if !noted.MadeReadOnly {
-		return nil
-	}
-	return hostError(device.SetReadOnly(true), "volume %s: set device %s read-only", s.volume.ID, majorMinor(noted.Number))
 }
 
 // stageFilesystem mounts the file system of the device, which it makes first

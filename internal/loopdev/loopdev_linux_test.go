@@ -91,6 +91,30 @@ func TestAttach_ReadOnly(t *testing.T) {
 	require.Error(t, err)
 }
 
+// TestAttach_ForgetsReadOnly: BLKROSET outlives the binding to a file, and
+// the next file must not inherit it.
+func TestAttach_ForgetsReadOnly(t *testing.T) {
+	looptest.NeedRoot(t)
+	image := looptest.Image(t, 4*mib)
+	for range 50 { // until no other process is faster to take the device
+		first := attach(t, image, loopdev.Options{})
+		require.NoError(t, unix.IoctlSetPointerInt(int(first.Fd()), unix.BLKROSET, 1))
+		require.NoError(t, loopdev.Detach(first))
+		require.NoError(t, first.Close())
+		second := attach(t, image, loopdev.Options{})
+		flag, err := os.ReadFile(filepath.Join("/sys/block", filepath.Base(second.Name()), "ro"))
+		require.NoError(t, err)
+		require.Equal(t, "0\n", string(flag))
+		if second.Name() == first.Name() {
+			return
+		}
+		mark, err := os.OpenFile(first.Name(), os.O_RDONLY, 0)
+		require.NoError(t, err)
+		require.NoError(t, errors.Join(unix.IoctlSetPointerInt(int(mark.Fd()), unix.BLKROSET, 0), mark.Close()))
+	}
+	t.Skip("other processes take every loop device first")
+}
+
 func TestAttach_DirectIOFallsBack(t *testing.T) {
 	looptest.NeedRoot(t)
 	dir := looptest.Dir(t)
