@@ -29,6 +29,8 @@ type Driver struct {
 	health     health
 	ran        atomic.Bool
 
+	propagation propagation
+
 	kernelMounts bool // nobody replaced the kernel's mount table
 }
 

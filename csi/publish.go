@@ -34,6 +34,7 @@ type publication struct {
 
 // run publishes the volume. On an error the caller runs p.undo.
 func (p *publication) run() error {
+	p.d.checkPropagationOf(p.key.Target)
 	if err := p.look(); err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ func (d *Driver) Run(ctx context.Context, endpoint string) error {
 	server := grpc.NewServer(d.opts.ServerOptions...)
 	d.Register(server)
 	d.log.Info("serving", "driver", d.name, "version", d.opts.Version, "endpoint", e.String())
+	d.checkPropagation(kubeletRoot)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(s) }()
 	select {

@@ -40,6 +40,7 @@ type staging struct {
 
 // run stages the volume. On an error the caller runs s.undo.
 func (s *staging) run() error {
+	s.d.checkPropagationOf(s.path)
 	if err := s.begin(); err != nil {
 		return err
 	}
