@@ -1,6 +1,7 @@
 package csi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -21,7 +22,7 @@ func (s *nodeServer) NodeExpandVolume(ctx context.Context, r *csipb.NodeExpandVo
 		return nil, err
 	}
 	id := r.GetVolumeId()
-	e := &expanding{d: s.d, path: r.GetVolumePath(), expansion: Expansion{
+	e := &expanding{d: s.d, path: r.GetVolumePath(), staging: r.GetStagingTargetPath(), expansion: Expansion{
 		VolumeRef: VolumeRef{ID: id, Secrets: secretsFromProto(r.GetSecrets())},
 		Size:      sizeFromProto(r.GetCapacityRange()), Access: access,
 	}}
@@ -36,6 +37,7 @@ func (s *nodeServer) NodeExpandVolume(ctx context.Context, r *csipb.NodeExpandVo
 type expanding struct {
 	d         *Driver
 	path      string // where the CO sees the volume: staging path, target path or block file
+	staging   string // "" if the CO does not say
 	expansion Expansion
 }
 
@@ -46,7 +48,7 @@ func (e *expanding) run(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	e.expansion.StagingPath = record.Path
+	e.expansion.StagingPath = cmp.Or(e.staging, record.Path)
 	if record.Device == nil {
 		return 0, e.growDevice(ctx)
 	}
@@ -71,11 +73,27 @@ func (e *expanding) record() (*volumeRecord, error) {
 	case err != nil:
 		return nil, err
 	case record == nil:
-		return nil, refuse(ErrNotFound, "volume %s is neither staged nor published on this node", id)
+		return e.lost()
 	case !record.thisBoot() || record.Phase != phaseStaged:
 		return nil, refuse(ErrUnavailable, "volume %s is not staged on this node now (%s)", id, record.Phase)
 	}
 	return record, nil
+}
+
+// lost makes the record anew from what is mounted: the kubelet would take
+// NOT_FOUND for a volume that can never grow. The staging path comes first,
+// since a target may be read-only.
+func (e *expanding) lost() (*volumeRecord, error) {
+	id := e.expansion.ID
+	point, info, err := e.d.mountedAt(id, e.staging, e.path)
+	switch {
+	case err != nil:
+		return nil, err
+	case point == "":
+		return nil, refuse(ErrNotFound, "volume %s is neither staged nor published on this node", id)
+	}
+	e.d.log.Warn("what was known about a volume is lost; it is grown as it is mounted", "id", id, "path", point)
+	return adopt(id, point, info), nil
 }
 
 func (e *expanding) growDevice(ctx context.Context) error {

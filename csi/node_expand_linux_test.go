@@ -70,3 +70,30 @@ func TestRule27_ExpandRawDevice(t *testing.T) {
 	require.Equal(t, int64(2*imageSize), r.GetCapacityBytes())
 	require.NoError(t, n.unstage("v"))
 }
+
+// TestRule27_ExpandAfterLostState: NOT_FOUND would make the kubelet give up.
+func TestRule27_ExpandAfterLostState(t *testing.T) {
+	for name, access := range map[string]*csipb.VolumeCapability{
+		"xfs": mountAccess(csi.SingleNodeWriter, "xfs"), "btrfs": mountAccess(csi.SingleNodeWriter, "btrfs"), "raw": rawAccess(csi.SingleNodeWriter),
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, backend := newLoopNode(t, "v")
+			target := n.path("pod/volume")
+			require.NoError(t, n.stage("v", func(r *csipb.NodeStageVolumeRequest) { r.VolumeCapability = access }))
+			require.NoError(t, n.publish("v", target, func(r *csipb.NodePublishVolumeRequest) { r.VolumeCapability = access }))
+			before := n.usage("v", target).GetTotal()
+			require.NoError(t, os.RemoveAll(n.opts.StateDir))
+			require.NoError(t, os.Truncate(backend.image("v"), 2*imageSize))
+			r, err := n.NodeExpandVolume(t.Context(), &csipb.NodeExpandVolumeRequest{
+				VolumeId: "v", VolumePath: target, StagingTargetPath: n.stagingPath("v"),
+				CapacityRange: &csipb.CapacityRange{RequiredBytes: 2 * imageSize},
+			})
+			require.NoError(t, err)
+			require.Equal(t, int64(2*imageSize), r.GetCapacityBytes())
+			require.Greater(t, n.usage("v", target).GetTotal(), before+imageSize/2)
+			require.NoError(t, n.unpublish("v", target))
+			require.NoError(t, n.unstage("v"))
+			n.nothingLeft()
+		})
+	}
+}

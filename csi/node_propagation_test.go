@@ -32,7 +32,7 @@ func (p *private) Shared(string) (bool, error) { p.asked++; return false, nil }
 func TestR8_ControllerMountsNothing(t *testing.T) {
 	for services, want := range map[Services]int{ControllerService: 0, NodeService: 1, AllServices: 1} {
 		table := &private{}
-		d, _ := newCoreDriver(t, &coreBackend{}, &Options{Mounts: table, Services: services})
+		d, _ := newCoreDriver(t, &coreBackend{}, func(o *Options) { o.Mounts, o.Services = table, services })
 		d.checkPropagation(kubeletRoot)
 		require.Equal(t, want, table.asked)
 		require.Equal(t, want == 1, d.propagation.warned.Load())

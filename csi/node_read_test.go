@@ -121,3 +121,38 @@ func (f *describedFake) Traits() csi.Traits { return csi.Traits{TopologyKeys: []
 func (f *describedFake) DescribeNode(context.Context) (csi.NodeInfo, error) {
 	return f.info, f.err
 }
+
+// TestRuling25_LostStateOfWhatIsMounted: what the kernel shows is enough to
+// measure and to grow, and never another volume's.
+func TestRuling25_LostStateOfWhatIsMounted(t *testing.T) {
+	backend := &growingFake{}
+	n, _ := newNode(t, backend)
+	target := n.path("pod/mount")
+	require.NoError(t, n.stage("v"))
+	require.NoError(t, n.publish("v", target))
+	require.NoError(t, os.RemoveAll(n.opts.StateDir))
+	stats := func(id, path string) error {
+		_, err := n.NodeGetVolumeStats(t.Context(), &csipb.NodeGetVolumeStatsRequest{VolumeId: id, VolumePath: path})
+		return err
+	}
+	expand := func(id, path, staging string) error {
+		_, err := n.NodeExpandVolume(t.Context(), &csipb.NodeExpandVolumeRequest{VolumeId: id, VolumePath: path, StagingTargetPath: staging})
+		return err
+	}
+	require.NoError(t, stats("v", target))
+	require.NoError(t, stats("v", n.stagingPath("v")))
+	require.NoError(t, expand("v", target, n.stagingPath("v")))
+	require.NoError(t, expand("v", target, ""))
+	require.Len(t, backend.asked, 2)
+	require.Equal(t, n.stagingPath("v"), backend.asked[0].StagingPath)
+	for _, path := range []string{n.path("nothing/here"), "/"} {
+		n.want(codes.NotFound, stats("v", path))
+		n.want(codes.NotFound, expand("v", path, ""))
+	}
+	require.NoError(t, n.stage("w"))
+	require.NoError(t, n.publish("w", n.path("w/mount")))
+	for _, path := range []string{n.path("w/mount"), n.stagingPath("w")} {
+		n.want(codes.NotFound, stats("v", path), "v")
+		n.want(codes.NotFound, expand("v", path, ""), "v")
+	}
+}

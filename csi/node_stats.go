@@ -99,8 +99,8 @@ func (d *Driver) fileUsage(ctx context.Context, id, path string) (Usage, error) 
 type knownPath struct{ point, staging string }
 
 // knownAt finds out whether path is the staging path or a target path of the
-// volume. It only reads what was written down. NOT_FOUND says that it is
-// neither.
+// volume: it reads what was written down, and if there is nothing, asks the
+// kernel. NOT_FOUND says that it is neither.
 func (d *Driver) knownAt(id, path string) (knownPath, error) {
 	target, err := d.loadTarget(nodestate.Key{Volume: id, Target: path})
 	if err != nil {
@@ -119,5 +119,9 @@ func (d *Driver) knownAt(id, path string) (knownPath, error) {
 			return knownPath{point: point, staging: record.Path}, nil
 		}
 	}
-	return knownPath{}, refuse(ErrNotFound, "volume %s is neither staged nor published at %s on this node", id, path)
+	point, _, err := d.mountedAt(id, path)
+	if err == nil && point == "" {
+		err = refuse(ErrNotFound, "volume %s is neither staged nor published at %s on this node", id, path)
+	}
+	return knownPath{point: point}, err
 }

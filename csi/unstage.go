@@ -120,11 +120,8 @@ func (u *unstaging) adopt() *volumeRecord {
 		if err != nil {
 			continue
 		}
-		r := &volumeRecord{Boot: nodestate.BootID(), Path: u.path, Volume: recordedVolume{ID: u.key.Volume}}
+		r := adopt(u.key.Volume, u.path, info)
 		r.Volume.Access.Block = point != u.path
-		if number := deviceOf(info); !anonymous(number) {
-			r.Device = &recordedDevice{Number: number, Path: info.Source}
-		}
 		return r
 	}
 	return nil

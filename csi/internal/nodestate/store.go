@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/csikit/csikit/internal/durable"
 )
@@ -66,15 +68,24 @@ func (s Store[T]) Save(k Key, value T) error {
 // Remove forgets k. What is not there is done.
 func (s Store[T]) Remove(k Key) error { return durable.Remove(s.path(k)) }
 
-// An Entry is one file of a volume.
+// An Entry is one file.
 type Entry[T any] struct {
-	Target string
-	Value  T
+	Volume, Target string
+	Value          T
 }
 
 // Of lists what is saved about a volume, in no order. Damaged files are left
 // out.
 func (s Store[T]) Of(volume string) ([]Entry[T], error) {
+	all, err := s.list(digest(volume) + "-")
+	return slices.DeleteFunc(all, func(e Entry[T]) bool { return e.Volume != volume }), err
+}
+
+// All lists what is saved, in no order. Damaged files are left out.
+func (s Store[T]) All() ([]Entry[T], error) { return s.list("") }
+
+// list reads the files whose names have a prefix.
+func (s Store[T]) list(prefix string) ([]Entry[T], error) {
 	files, err := os.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -83,9 +94,8 @@ func (s Store[T]) Of(volume string) ([]Entry[T], error) {
 		return nil, err
 	}
 	var out []Entry[T]
-	prefix := digest(volume) + "-"
 	for _, name := range files {
-		if len(name.Name()) < len(prefix) || name.Name()[:len(prefix)] != prefix {
+		if !strings.HasPrefix(name.Name(), prefix) {
 			continue
 		}
 		f, err := s.read(filepath.Join(s.dir, name.Name()))
@@ -95,9 +105,7 @@ func (s Store[T]) Of(volume string) ([]Entry[T], error) {
 		if err != nil {
 			return nil, err
 		}
-		if f.Volume == volume {
-			out = append(out, Entry[T]{Target: f.Target, Value: f.Value})
-		}
+		out = append(out, Entry[T]{Volume: f.Volume, Target: f.Target, Value: f.Value})
 	}
 	return out, nil
 }
