@@ -17,6 +17,9 @@ func (s *controllerServer) CreateVolume(ctx context.Context, r *csipb.CreateVolu
 		return nil, err
 	}
 	c := creation{d: s.d, spec: spec, source: sourceFromProto(r.GetVolumeContentSource()), format: formatOptions(r.GetParameters())}
+	if err := checkFormat(c.format, spec.Access, s.d.opts.DefaultFSType); err != nil {
+		return nil, err
+	}
 	op := keyop.Op{RPC: "CreateVolume", ID: spec.Name, Keys: c.keys(), Identity: identityOf("CreateVolume", r)}
 	return operate(ctx, s.d, op, c.run)
 }

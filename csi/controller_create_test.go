@@ -103,6 +103,16 @@ func TestRule2_NameAndCapabilitiesAreRequired(t *testing.T) {
 	require.Zero(t, s.fake.count("CreateVolume"))
 }
 
+// A class that no node could format is refused before a volume exists.
+func TestR15_BadFormatOptionsMakeNoVolume(t *testing.T) {
+	s := serve(t, newFake(), nil)
+	_, err := s.CreateVolume(s.ctx(), create("a", func(r *csipb.CreateVolumeRequest) {
+		r.Parameters = map[string]string{"fs.csikit.io/blockSize": "4095"}
+	}))
+	code(t, codes.InvalidArgument, err, "fs.csikit.io/", "blockSize")
+	require.Zero(t, s.fake.count("CreateVolume"))
+}
+
 func TestRule2_AllCapabilitiesMustBeSatisfied(t *testing.T) {
 	f := newFake()
 	f.traits.Block = []csi.AccessMode{}

@@ -46,10 +46,20 @@
 // after the number for KiB or MiB:
 //
 //	ext2, ext3, ext4  blockSize inodeSize bytesPerInode numberOfInodes
-//	                  reservedBlocksPercentage label
-//	ext4              ext4BigAlloc ext4ClusterSize ext4EncryptionSupport
-//	xfs               blockSize inodeSize reflink label
-//	btrfs             nodeSize sectorSize metadataProfile dataProfile label
+//	                  reservedBlocksPercentage stride stripeWidth label
+//	ext3, ext4        journalSize
+//	ext4              ext4BigAlloc ext4ClusterSize ext4EncryptionSupport ext4Features
+//	xfs               blockSize sectorSize inodeSize maxInodePercentage agCount
+//	                  logSize stripeUnit stripeCount reflink rmapbt bigtime
+//	                  inobtcount label
+//	btrfs             nodeSize sectorSize metadataProfile dataProfile
+//	                  btrfsFeatures label
+//
+// stride and stripeWidth count blocks, as mke2fs(8) has them; stripeUnit is
+// bytes and stripeCount the number of units, su and sw of mkfs.xfs(8). xfs
+// makes inodes as they are needed: its limit is maxInodePercentage, and it has
+// no bytesPerInode. The lists of features are comma separated names out of an
+// allow-list, with ^ for those that are left out.
 //
 // # What it needs
 //

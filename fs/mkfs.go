@@ -48,6 +48,15 @@ const (
 	ext4Features = ext3Features + ",extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,extra_isize"
 )
 
+// ext4Extra are features that a user may add or leave out. Linux 5.4 knows them,
+// but a kernel can be built without some, and e2fsprogs be older than some:
+// the mount or mkfs then fails and says so.
+var ext4Extra = []string{"casefold", "encrypt", "large_dir", "mmp", "project", "quota", "stable_inodes", "verity",
+	"^64bit", "^dir_nlink", "^huge_file", "^metadata_csum", "^resize_inode"}
+
+// btrfsExtra are the same for btrfs.
+var btrfsExtra = []string{"^no-holes", "^free-space-tree", "^extref", "^skinny-metadata"}
+
 // mkfsExt makes ext2, ext3 or ext4. Blocks have 4 KiB whatever the size, since
 // a small volume may grow. The discard is ours, see [Device.Format]: a discard
 // by the tool would take the intent away. again says that a first attempt has
@@ -59,6 +68,9 @@ func mkfsExt(f Format, again bool) mkfs {
 	}
 	if f.isTrue("ext4EncryptionSupport") {
 		features += ",encrypt"
+	}
+	if extra := f.Options["ext4Features"]; extra != "" {
+		features += "," + extra
 	}
 	lazyJournal := "lazy_journal_init=0"
 	if f.ReadsZero && !again {
@@ -73,7 +85,9 @@ func mkfsExt(f Format, again bool) mkfs {
 	m.flag("-i", f.amount("bytesPerInode"))
 	m.flag("-N", f.amount("numberOfInodes"))
 	m.flag("-C", f.amount("ext4ClusterSize"))
-	m.flag("-E", list("nodiscard", "lazy_itable_init=1", lazyJournal))
+	m.flag("-J", set("size", f.amountIn(1<<20, "journalSize")))
+	m.flag("-E", list("nodiscard", "lazy_itable_init=1", lazyJournal,
+		set("stride", f.amount("stride")), set("stripe_width", f.amount("stripeWidth"))))
 	m.flag("-L", f.Options["label"])
 	return m
 }
@@ -89,9 +103,9 @@ func mkfsXFS(f Format, usage string, force bool) mkfs {
 		}
 		return ""
 	}
-	reflink := "reflink=1"
-	if f.Options["reflink"] == "false" {
-		reflink = "reflink=0"
+	on := func(name, byDefault string) string {
+		value := map[string]string{"": byDefault, "true": "1", "false": "0"}[f.Options[name]]
+		return name + "=" + value
 	}
 	m := mkfs{tool: "mkfs.xfs", args: []string{"-q"}}
 	if force {
@@ -100,10 +114,13 @@ func mkfsXFS(f Format, usage string, force bool) mkfs {
 	if f.ReadsZero {
 		m.args = append(m.args, "-K")
 	}
-	m.flag("-m", list("uuid="+f.UUID, "crc=1,finobt=1,bigtime=1,inobtcount=1,rmapbt=0", reflink, off("metadir"), off("autofsck")))
-	m.flag("-i", list("sparse=1", set("size", f.amount("inodeSize")), off("nrext64"), off("exchange")))
+	m.flag("-m", list("uuid="+f.UUID, "crc=1,finobt=1", on("bigtime", "1"), on("inobtcount", "1"), on("rmapbt", "0"), on("reflink", "1"), off("metadir"), off("autofsck")))
+	m.flag("-i", list("sparse=1", set("size", f.amount("inodeSize")), set("maxpct", f.amount("maxInodePercentage")), off("nrext64"), off("exchange")))
 	m.flag("-n", list(off("parent")))
 	m.flag("-b", set("size", f.amount("blockSize")))
+	m.flag("-s", set("size", f.amount("sectorSize")))
+	m.flag("-d", list(set("agcount", f.amount("agCount")), set("su", f.amount("stripeUnit")), set("sw", f.amount("stripeCount"))))
+	m.flag("-l", set("size", f.amount("logSize")))
 	m.flag("-L", f.Options["label"])
 	return m
 }
@@ -137,7 +154,7 @@ func mkfsBtrfs(f Format, features string, force bool) mkfs {
 	m.flag("-n", f.amount("nodeSize"))
 	m.flag("-m", f.Options["metadataProfile"])
 	m.flag("-d", f.Options["dataProfile"])
-	m.flag("-O", list(off...))
+	m.flag("-O", list(append(off, f.Options["btrfsFeatures"])...))
 	m.flag("-L", f.Options["label"])
 	return m
 }

@@ -52,6 +52,32 @@ func powerOfTwo(least, most int64) func(string) error {
 	}
 }
 
+func multipleOf(unit, least, most int64) func(string) error {
+	inRange := between(least, most)
+	return func(text string) error {
+		if err := inRange(text); err != nil {
+			return err
+		}
+		if value, _ := parseAmount(text); value%unit != 0 {
+			return fmt.Errorf("want a multiple of %d", unit)
+		}
+		return nil
+	}
+}
+
+// listOf allows some of the names, separated by commas.
+func listOf(names ...string) func(string) error {
+	one := oneOf(names...)
+	return func(text string) error {
+		for name := range strings.SplitSeq(text, ",") {
+			if err := one(name); err != nil {
+				return fmt.Errorf("%q: %w", name, err)
+			}
+		}
+		return nil
+	}
+}
+
 func boolean(text string) error {
 	return oneOf("true", "false")(text)
 }
@@ -78,11 +104,16 @@ func label(most int) func(string) error {
 
 // amount is the value of a checked option in plain decimal, or "".
 func (f Format) amount(name string) string {
+	return f.amountIn(1, name)
+}
+
+// amountIn is amount in another unit.
+func (f Format) amountIn(unit int64, name string) string {
 	value, err := parseAmount(f.Options[name])
 	if err != nil {
 		return ""
 	}
-	return strconv.FormatInt(value, 10)
+	return strconv.FormatInt(value/unit, 10)
 }
 
 func (f Format) isTrue(name string) bool { return f.Options[name] == "true" }
