@@ -28,6 +28,7 @@ type Driver struct {
 	recovery   grpc.UnaryServerInterceptor
 	health     health
 	ran        atomic.Bool
+	listening  chan struct{} // closed by Run
 
 	propagation propagation
 
@@ -53,6 +54,7 @@ func New(name string, backend Locator, opts *Options) (*Driver, error) {
 	}
 	d := &Driver{
 		name: name, opts: o, features: f, log: o.Logger, requests: newRequestIDs(), recovery: newRecovery(o.Logger),
+		listening:    make(chan struct{}),
 		kernelMounts: opts == nil || opts.Mounts == nil,
 	}
 	d.operations = keyop.New(d.operationHooks())

@@ -1,6 +1,7 @@
 package csi
 
 import (
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -63,7 +64,7 @@ func shortDir(t *testing.T) string {
 
 func TestSocketHasItsPermissionsFromTheStart(t *testing.T) {
 	path := filepath.Join(shortDir(t), "csi.sock")
-	s, err := endpoint{"unix", path}.listen(t.Context(), 0o600)
+	s, err := endpoint{"unix", path}.listen(t.Context(), 0o600, 0, slog.Default())
 	require.NoError(t, err)
 	defer s.Close()
 	info, err := os.Lstat(path)
@@ -81,41 +82,41 @@ func TestStaleSocketIsReplacedOnlyIfNobodyListens(t *testing.T) {
 	killed.(*net.UnixListener).SetUnlinkOnClose(false)
 	require.NoError(t, killed.Close())
 
-	first, err := e.listen(t.Context(), 0o600)
+	first, err := e.listen(t.Context(), 0o600, 0, slog.Default())
 	require.NoError(t, err, "nobody listens at it any more")
-	_, err = e.listen(t.Context(), 0o600)
+	_, err = e.listen(t.Context(), 0o600, 0, slog.Default())
 	require.ErrorContains(t, err, "another process is serving at "+e.address)
 
-	require.NoError(t, first.remove())
+	require.NoError(t, first.Remove())
 	require.NoError(t, first.Close())
 	require.NoFileExists(t, e.address)
-	require.NoError(t, first.remove(), "it is gone already")
+	require.NoError(t, first.Remove(), "it is gone already")
 }
 
 func TestSocketOfAnotherProcessIsNotRemoved(t *testing.T) {
 	e := endpoint{"unix", filepath.Join(shortDir(t), "csi.sock")}
-	first, err := e.listen(t.Context(), 0o600)
+	first, err := e.listen(t.Context(), 0o600, 0, slog.Default())
 	require.NoError(t, err)
 	defer first.Close()
 	require.NoError(t, os.Remove(e.address))
-	second, err := e.listen(t.Context(), 0o600)
+	second, err := e.listen(t.Context(), 0o600, 0, slog.Default())
 	require.NoError(t, err)
 	defer second.Close()
-	require.NoError(t, first.remove())
+	require.NoError(t, first.Remove())
 	require.FileExists(t, e.address)
 }
 
 func TestWhatIsNoSocketIsNotReplaced(t *testing.T) {
 	e := endpoint{"unix", filepath.Join(shortDir(t), "csi.sock")}
 	require.NoError(t, os.WriteFile(e.address, []byte("data"), 0o600))
-	_, err := e.listen(t.Context(), 0o600)
+	_, err := e.listen(t.Context(), 0o600, 0, slog.Default())
 	require.ErrorContains(t, err, "exists and is no socket")
 	require.FileExists(t, e.address)
 }
 
 func TestDirectoryOfTheSocketIsNotMade(t *testing.T) {
 	e := endpoint{"unix", filepath.Join(shortDir(t), "missing", "csi.sock")}
-	_, err := e.listen(t.Context(), 0o600)
+	_, err := e.listen(t.Context(), 0o600, 0, slog.Default())
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.ErrorContains(t, err, "mount or make it")
 }

@@ -25,7 +25,9 @@ const answerTimeout = 500 * time.Millisecond
 // The endpoint is unix:///path, unix:/path, unix:path, an absolute path or
 // tcp://host:port; "" is the environment variable CSI_ENDPOINT. The path of a
 // socket must end with .sock, and its directory must exist. A socket that a
-// killed process has left is replaced; one that is served at is an error.
+// killed process has left is replaced. If another process serves at it, Run
+// waits up to 30 seconds for it to leave, and then fails. While the driver
+// runs, a socket that others remove is made again.
 //
 // A driver runs once.
 func (d *Driver) Run(ctx context.Context, endpoint string) error {
@@ -36,7 +38,7 @@ func (d *Driver) Run(ctx context.Context, endpoint string) error {
 	if d.ran.Swap(true) {
 		return errors.New("csi: Run was called twice: make another driver with New")
 	}
-	s, err := e.listen(ctx, d.opts.SocketMode)
+	s, err := e.listen(ctx, d.opts.SocketMode, takeover, d.log)
 	if err != nil {
 		return err
 	}
@@ -46,6 +48,7 @@ func (d *Driver) Run(ctx context.Context, endpoint string) error {
 	d.checkPropagation(kubeletRoot)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(s) }()
+	close(d.listening)
 	select {
 	case <-ctx.Done():
 		d.log.Info("stopping", "cause", context.Cause(ctx))
@@ -55,12 +58,16 @@ func (d *Driver) Run(ctx context.Context, endpoint string) error {
 	}
 }
 
+// Listening is closed once [Driver.Run] accepts connections: from then on the
+// kubelet may be told of the driver.
+func (d *Driver) Listening() <-chan struct{} { return d.listening }
+
 // stop ends the operations first, then the server: meanwhile it still listens,
 // so that no other process can take its place.
-func (d *Driver) stop(server *grpc.Server, s *socket) error {
+func (d *Driver) stop(server *grpc.Server, s socket) error {
 	ctx, cancel := context.WithTimeout(context.Background(), d.opts.ShutdownTimeout)
 	defer cancel()
-	err := errors.Join(d.Shutdown(ctx), s.remove())
+	err := errors.Join(d.Shutdown(ctx), s.Remove())
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)

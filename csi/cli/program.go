@@ -110,7 +110,7 @@ func (p Program) serve(ctx context.Context, set *settings, log *slog.Logger) err
 		return misconfigured{err}
 	}
 	return page.beside(ctx, driver, log, func(ctx context.Context) error {
-		return driver.Run(ctx, set.endpoint)
+		return set.run(ctx, driver, log)
 	})
 }
 

@@ -25,6 +25,7 @@ type settings struct {
 	socketMode                  fs.FileMode
 	shutdownTimeout             time.Duration
 	nodeID, stateDir            string
+	kubeletDir                  string
 	defaultFSType               string
 	formatStatic                bool
 	operationTimeout            time.Duration
@@ -72,6 +73,7 @@ func (s *settings) setSocketMode(octal string) error {
 func (s *settings) nodeFlags() {
 	s.flags.StringVar(&s.nodeID, "node-id", "", "`id` of this node; empty is the host name")
 	s.flags.StringVar(&s.stateDir, "state-dir", "", "`directory` for what the node knows about staged volumes; empty is /var/lib/csikit/"+s.program.Name)
+	s.flags.StringVar(&s.kubeletDir, "kubelet-dir", "", "`directory` of the kubelet to register with, usually /var/lib/kubelet; empty leaves that to a sidecar")
 	s.flags.StringVar(&s.defaultFSType, "default-fstype", "ext4", "file system `type` of volumes whose class names none: ext4, xfs or btrfs")
 	s.flags.BoolVar(&s.formatStatic, "format-static", false, "format volumes that were made by hand, if they are proven empty")
 }
@@ -94,6 +96,9 @@ func (s *settings) complete() error {
 	}
 	if s.operationTimeout <= 0 || s.shutdownTimeout <= 0 {
 		return errors.New("--operation-timeout and --shutdown-timeout must be more than 0")
+	}
+	if err := s.checkKubelet(); err != nil {
+		return err
 	}
 	if s.nodeID != "" {
 		return nil

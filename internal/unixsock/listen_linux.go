@@ -1,19 +1,21 @@
-package csi
+package unixsock
 
 import (
 	"context"
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// lockDirectory excludes other drivers that listen in the same directory. It
-// makes no file: nothing may be beside the socket (CSI specification, Plugin
-// Bootstrap).
-func lockDirectory(dir string) (unlock func(), err error) {
+// lockDirectory excludes others that make or remove sockets in the directory of
+// path, for a moment. It makes no file: nothing may be beside the socket (CSI
+// specification, Plugin Bootstrap).
+func lockDirectory(path string) (unlock func(), err error) {
+	dir := filepath.Dir(path)
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, err

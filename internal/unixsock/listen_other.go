@@ -1,6 +1,6 @@
 //go:build !linux
 
-package csi
+package unixsock
 
 import (
 	"context"
@@ -8,11 +8,12 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 )
 
 // lockDirectory checks that the directory is there. Only Linux has nodes.
-func lockDirectory(dir string) (unlock func(), err error) {
-	if _, err := os.Stat(dir); err != nil {
+func lockDirectory(path string) (unlock func(), err error) {
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	return func() {}, nil
