@@ -22,6 +22,8 @@ type formatFacts struct {
 	Ephemeral bool
 	// FormatStatic is the operator's leave to format volumes made by hand.
 	FormatStatic bool
+	// Blank is the backend's word that a copy is one of nothing.
+	Blank bool
 	// NeverFormat is the backend's veto.
 	NeverFormat bool
 	// ReadOnly says that nobody may write.
@@ -58,6 +60,9 @@ func decideFormat(f formatFacts) (bool, error) {
 	return false, refuse(ErrUnavailable, "volume %s: its device could not be read in full, so it is neither formatted nor mounted%s", f.ID, evidence(c))
 }
 
+// copyOfNothing says what to do about an empty copy.
+const copyOfNothing = ", and nothing proves that the source was empty too: look at the source; if it never held data, make a new volume without a source instead"
+
 // allowFormat decides about a device that is proven empty.
 func allowFormat(f formatFacts) (bool, error) {
 	for _, reason := range []struct {
@@ -67,8 +72,8 @@ func allowFormat(f formatFacts) (bool, error) {
 		{f.Marked, "it is marked as formatted but its device reads as empty: this is the wrong device, or its data is lost"},
 		{f.ReadOnly, "it is empty and to be used read-only"},
 		{f.NeverFormat, "it is empty and its backend says that it is never to be formatted"},
-		{f.Carried.Origin == originRestore, "it is empty but was restored from a snapshot"},
-		{f.Carried.Origin == originClone, "it is empty but was cloned from a volume"},
+		{f.Carried.Origin == originRestore && !f.Blank, "it is empty but was restored from a snapshot" + copyOfNothing},
+		{f.Carried.Origin == originClone && !f.Blank, "it is empty but was cloned from a volume" + copyOfNothing},
 		{!f.Carried.Dynamic && !f.Ephemeral && !f.FormatStatic, "it is empty and was made by hand: format it, or set Options.FormatStatic"},
 	} {
 		if reason.holds {

@@ -53,6 +53,9 @@ func TestR1_OnlyProvenEmptyNewVolumesAreFormatted(t *testing.T) {
 		{name: "made by a provisioner before this framework", facts: with(func(f *formatFacts) { f.Carried = carried{Dynamic: true} }), format: true},
 		{name: "static, but allowed", facts: with(func(f *formatFacts) { static(f); f.FormatStatic = true }), format: true},
 		{name: "ephemeral", facts: with(func(f *formatFacts) { static(f); f.Ephemeral = true }), format: true},
+		{name: "restored from what was never written", facts: with(func(f *formatFacts) { f.Carried.Origin, f.Blank = originRestore, true }), format: true},
+		{name: "cloned from what was never written", facts: with(func(f *formatFacts) { f.Carried.Origin, f.Blank = originClone, true }), format: true},
+		{name: "such a clone, half made by us", facts: halfMade(ours, func(f *formatFacts) { f.Carried.Origin, f.Blank = originClone, true }), format: true},
 		{name: "half made by us", facts: halfMade(ours, nil), format: true},
 		{name: "half made by us, UUID in capitals", facts: halfMade("11111111-1111-5111-8111-111111111111", nil), format: true},
 
@@ -66,6 +69,11 @@ func TestR1_OnlyProvenEmptyNewVolumesAreFormatted(t *testing.T) {
 		{name: "the backend's veto", facts: with(func(f *formatFacts) { f.NeverFormat = true }), code: codes.FailedPrecondition, text: "never"},
 		{name: "restored", facts: with(func(f *formatFacts) { f.Carried.Origin = originRestore }), code: codes.FailedPrecondition, text: "snapshot"},
 		{name: "cloned", facts: with(func(f *formatFacts) { f.Carried.Origin = originClone }), code: codes.FailedPrecondition, text: "cloned"},
+		{name: "cloned from nothing, but marked", facts: with(func(f *formatFacts) { f.Carried.Origin, f.Blank, f.Marked = originClone, true, true }), code: codes.FailedPrecondition, text: "marked as formatted"},
+		{name: "cloned from nothing, but with data", facts: with(func(f *formatFacts) {
+			f.Carried.Origin, f.Blank, f.Content.State = originClone, true, fs.NonEmptyUnknown
+		}), code: codes.FailedPrecondition, text: "unknown kind"},
+		{name: "static and blank", facts: with(func(f *formatFacts) { static(f); f.Blank = true }), code: codes.FailedPrecondition, text: "FormatStatic"},
 		{name: "static", facts: with(static), code: codes.FailedPrecondition, text: "FormatStatic"},
 		{name: "half made by another", facts: halfMade("22222222-2222-5222-8222-222222222222", nil), code: codes.FailedPrecondition, text: "another program"},
 		{name: "half made by us, but marked", facts: halfMade(ours, func(f *formatFacts) { f.Marked = true }), code: codes.FailedPrecondition, text: "marked"},

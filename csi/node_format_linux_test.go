@@ -102,6 +102,22 @@ func TestR1_NotFormatted(t *testing.T) {
 	}
 }
 
+// TestR1_ACopyOfNothingIsFormatted, if the backend knows that it is one.
+func TestR1_ACopyOfNothingIsFormatted(t *testing.T) {
+	for _, origin := range []string{"restore", "clone"} {
+		n, backend := newLoopNode(t, "v")
+		copied := func(r *csipb.NodeStageVolumeRequest) { r.VolumeContext["csikit.io/origin"] = origin }
+		n.want(codes.FailedPrecondition, n.stage("v", copied), "nothing proves")
+		backend.set(func(d *csi.Device) { d.Blank = true })
+		require.NoError(t, n.stage("v", copied))
+		n.write(n.stagingPath("v"), "precious")
+		require.NoError(t, n.unstage("v"))
+		require.NoError(t, n.stage("v", copied))
+		require.Equal(t, "precious", n.read(n.stagingPath("v")))
+		require.NoError(t, n.unstage("v"))
+	}
+}
+
 func TestR1_OptionsAreRefusedBeforeMkfs(t *testing.T) {
 	for name, edit := range map[string]func(*csipb.NodeStageVolumeRequest){
 		"format option": func(r *csipb.NodeStageVolumeRequest) { r.VolumeContext["fs.csikit.io/nonsense"] = "1" },

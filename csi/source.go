@@ -34,6 +34,11 @@ type Device struct {
 	MinSize int64
 	// NeverFormat forbids mkfs, in addition to the framework's own reasons.
 	NeverFormat bool
+	// Blank promises of a volume that was copied from a snapshot or a volume
+	// that nothing had ever been written to what it was copied from. It takes
+	// away the reason not to format a copy: an empty copy of unknown history
+	// is data that was lost, and stays as it is.
+	Blank bool
 	// ReadsZero promises that a new volume of this kind reads as zeros
 	// everywhere, which allows a faster mkfs.
 	ReadsZero bool

@@ -58,7 +58,7 @@ func (s *staging) formatFacts(content fs.Content, spec Device, marked bool) form
 		ID: s.volume.ID, Content: content,
 		Asked: s.asked(spec), Default: s.d.opts.DefaultFSType, UUID: formatUUID(s.d.name, s.volume.ID),
 		Carried: s.carried, Ephemeral: s.volume.Ephemeral, FormatStatic: s.d.opts.FormatStatic,
-		NeverFormat: spec.NeverFormat, ReadOnly: s.volume.ReadOnly, Marked: marked,
+		Blank: spec.Blank, NeverFormat: spec.NeverFormat, ReadOnly: s.volume.ReadOnly, Marked: marked,
 	}
 }
 

@@ -21,7 +21,8 @@ const poolLock = "pool"
 // create returns the entry at p, and makes it as m says if it is missing. It is
 // made under a hidden name and renamed when it is complete and durable: nobody
 // ever sees a part of one. fill, if not nil, writes the content of the image,
-// which then gets its size. An error leaves nothing behind.
+// which then gets its size; m.Formatted is then the mark of what it is copied
+// from. An error leaves nothing behind.
 func (b *Backend) create(ctx context.Context, p place, m meta, fill func(image *os.File) error) (e *entry, err error) {
 	err = b.locked(ctx, p.key(), namelock.Exclusive, func() error {
 		if e, err = b.load(p); !errors.Is(err, csi.ErrNotFound) {
@@ -30,7 +31,7 @@ func (b *Backend) create(ctx context.Context, p place, m meta, fill func(image *
 		if err := b.discard(p); err != nil {
 			return fmt.Errorf("remove what a crash left: %w", err)
 		}
-		m.Created = time.Now().UTC()
+		m.Created, m.Blank = time.Now().UTC(), fill == nil
 		e = &entry{place: p, meta: m, dir: b.path(p.kind, p.hidden())}
 		err := b.locked(ctx, poolLock, namelock.Exclusive, func() error { return b.reserve(e) })
 		if err == nil {
@@ -68,6 +69,9 @@ func build(e *entry, fill func(*os.File) error) error {
 	}
 	if fill != nil {
 		err = fill(f)
+		if e.Blank = err == nil && !e.Formatted && image.Blank(f); e.Blank {
+			err = e.save()
+		}
 	}
 	if err == nil {
 		err = image.Resize(f, e.Size, e.Thick)

@@ -49,6 +49,7 @@ type meta struct {
 	Promised  int64             `json:"promised"` // bytes of the pool set aside
 	Thick     bool              `json:"thick,omitempty"`
 	Formatted bool              `json:"formatted,omitempty"`
+	Blank     bool              `json:"blank,omitempty"` // nothing had ever been written when it was made
 	Created   time.Time         `json:"created"`
 	VolumeID  string            `json:"volumeID,omitempty"` // of a snapshot: what it was cut from
 	Source    csi.ContentSource `json:"source"`             // of a volume: what it was made from

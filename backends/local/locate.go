@@ -60,8 +60,8 @@ func (b *Backend) Locate(ctx context.Context, v csi.NodeVolume) (source csi.Sour
 		}
 		b.refill(e, f)
 		d, err := attach(ctx, f)
-		d.NeverFormat = e == nil || !e.Source.IsZero()
-		d.ReadsZero = !d.NeverFormat
+		d.Blank = e != nil && e.Blank
+		d.ReadsZero, d.NeverFormat = d.Blank, !d.Blank
 		source = d
 		return err
 	})
@@ -85,21 +85,14 @@ func (b *Backend) refill(e *entry, f *os.File) {
 
 // attach returns the loop device of an image that is locked. One that stays
 // behind when the process dies is found again by the next call.
-func attach(ctx context.Context, f *os.File) (d csi.Device, err error) {
+func attach(ctx context.Context, f *os.File) (csi.Device, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return d, err
+		return csi.Device{}, err
 	}
-	dev, ino, err := loopdev.Identity(f)
-	if err != nil {
-		return d, err
-	}
-	device, err := loopdev.Ensure(ctx, f)
-	if err != nil {
-		return d, inUse(err)
-	}
-	verify := func(_ context.Context, pinned *os.File) error { return loopdev.Verify(pinned, dev, ino) }
-	return csi.Device{Path: device.Name(), MinSize: info.Size(), Verify: verify}, device.Close()
+	loop, err := loopdev.Ensure(ctx, f)
+	verify := func(_ context.Context, pinned *os.File) error { return loopdev.Verify(pinned, loop.Device, loop.Inode) }
+	return csi.Device{Path: loop.Path, MinSize: info.Size(), Verify: verify}, inUse(err)
 }
 
 // Release implements [csi.Releaser]: it detaches the loop device. One that

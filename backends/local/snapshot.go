@@ -33,7 +33,7 @@ func (b *Backend) CreateSnapshot(ctx context.Context, spec csi.SnapshotSpec) (*c
 
 func (b *Backend) cut(ctx context.Context, p place, spec csi.SnapshotSpec) (e *entry, err error) {
 	err = b.held(ctx, volumes, spec.Volume.ID, func(from *entry) error {
-		m := meta{Name: spec.Name, Size: from.Size, Promised: from.account(), VolumeID: spec.Volume.ID}
+		m := meta{Name: spec.Name, Size: from.Size, Promised: from.account(), VolumeID: spec.Volume.ID, Formatted: from.Formatted}
 		e, err = b.create(ctx, p, m, func(f *os.File) error { return b.capture(ctx, from, f) })
 		return err
 	})
@@ -75,7 +75,7 @@ func (b *Backend) copyVolume(ctx context.Context, kind, id string, spec csi.Volu
 	}
 	err = b.held(ctx, kind, id, func(from *entry) error {
 		spec.Size.Required = max(spec.Size.Required, from.Size)
-		v, err = b.createVolume(ctx, spec, source, func(f *os.File) error { return b.capture(ctx, from, f) })
+		v, err = b.createVolume(ctx, spec, meta{Source: source, Formatted: from.Formatted}, func(f *os.File) error { return b.capture(ctx, from, f) })
 		return err
 	})
 	return v, err

@@ -80,6 +80,48 @@ func TestRule9_SnapshotsAreIndependentOfTheirVolume(t *testing.T) {
 	})
 }
 
+// TestR1_CopiesOfNothingAreFormatted: a copy of a volume that was never written
+// is like a new one, and only such a copy.
+func TestR1_CopiesOfNothingAreFormatted(t *testing.T) {
+	copies := func(t *testing.T, b *local.Backend, of, name string) (all []csi.Device) {
+		s := cut(t, b, name, of)
+		clone, err := b.CloneVolume(t.Context(), csi.VolumeRef{ID: of}, spec(name+" clone", 0))
+		require.NoError(t, err)
+		second, err := b.CloneVolume(t.Context(), csi.VolumeRef{ID: clone.ID}, spec(name+" second", 96*mib))
+		require.NoError(t, err)
+		for _, id := range []string{clone.ID, second.ID, restore(t, b, s.ID, name+" restored", 96*mib).ID} {
+			all = append(all, locate(t, b, csi.NodeVolume{ID: id}))
+			require.NoError(t, b.Release(t.Context(), csi.NodeVolume{ID: id}))
+		}
+		return all
+	}
+	eachPool(t, func(t *testing.T, _ string, b *local.Backend) {
+		for _, allocation := range []string{"thin", "thick"} {
+			v, err := b.CreateVolume(t.Context(), csi.VolumeSpec{
+				Name: allocation, Size: csi.SizeRange{Required: 32 * mib}, Parameters: map[string]string{"allocation": allocation},
+			})
+			require.NoError(t, err)
+			for _, d := range copies(t, b, v.ID, allocation+" nothing") {
+				require.True(t, d.Blank && d.ReadsZero && !d.NeverFormat, "%+v", d)
+			}
+			raw := locate(t, b, csi.NodeVolume{ID: v.ID})
+			f, err := os.OpenFile(raw.Path, os.O_WRONLY, 0)
+			require.NoError(t, err)
+			_, err = f.WriteAt([]byte("x"), 20*mib+12345) // where no probe looks
+			require.NoError(t, errors.Join(err, f.Sync(), f.Close()))
+			require.NoError(t, b.Release(t.Context(), csi.NodeVolume{ID: v.ID}))
+			for _, d := range copies(t, b, v.ID, allocation+" something") {
+				require.True(t, !d.Blank && !d.ReadsZero && d.NeverFormat, "%+v", d)
+			}
+			marked := create(t, b, allocation+" marked", 32*mib)
+			require.NoError(t, b.MarkFormatted(t.Context(), csi.NodeVolume{ID: marked.ID}))
+			for _, d := range copies(t, b, marked.ID, allocation+" lost") {
+				require.True(t, !d.Blank && !d.ReadsZero && d.NeverFormat, "marked but empty: %+v", d)
+			}
+		}
+	})
+}
+
 func TestRule15_SameNameOfAnotherVolumeIsExists(t *testing.T) {
 	b := open(t, newPool(t, "", 0))
 	one, two := create(t, b, "one", mib), create(t, b, "two", mib)

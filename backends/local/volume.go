@@ -12,12 +12,12 @@ import (
 
 // CreateVolume implements [csi.Provisioner].
 func (b *Backend) CreateVolume(ctx context.Context, spec csi.VolumeSpec) (*csi.Volume, error) {
-	return b.createVolume(ctx, spec, csi.ContentSource{}, nil)
+	return b.createVolume(ctx, spec, meta{}, nil)
 }
 
-// createVolume returns the volume named spec.Name, made of source by fill if
-// it is missing.
-func (b *Backend) createVolume(ctx context.Context, spec csi.VolumeSpec, source csi.ContentSource, fill func(*os.File) error) (*csi.Volume, error) {
+// createVolume returns the volume named spec.Name. If it is missing it is made
+// by fill of the source that m names.
+func (b *Backend) createVolume(ctx context.Context, spec csi.VolumeSpec, m meta, fill func(*os.File) error) (*csi.Volume, error) {
 	thick, err := allocation(spec.Parameters, spec.Mutable)
 	if err != nil {
 		return nil, err
@@ -29,8 +29,8 @@ func (b *Backend) createVolume(ctx context.Context, spec csi.VolumeSpec, source 
 	if err != nil {
 		return nil, err
 	}
-	p := place{volumes, hashOf(spec.Name)}
-	e, err := b.create(ctx, p, meta{Name: spec.Name, Size: size, Promised: size, Thick: thick, Source: source}, fill)
+	m.Name, m.Size, m.Promised, m.Thick = spec.Name, size, size, thick
+	e, err := b.create(ctx, place{volumes, hashOf(spec.Name)}, m, fill)
 	if err != nil {
 		return nil, err
 	}

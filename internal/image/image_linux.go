@@ -46,6 +46,13 @@ func allocate(f *os.File, size int64) error {
 	return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
 }
 
+// Blank reports whether f has never been written: nothing but holes, and blocks
+// that were only allocated. A file system that cannot tell makes it false.
+func Blank(f *os.File) bool {
+	_, err := unix.Seek(int(f.Fd()), 0, unix.SEEK_DATA)
+	return errors.Is(err, unix.ENXIO)
+}
+
 // nextData returns the first range of data at or after at, or an empty range
 // at the end.
 func nextData(f *os.File, at, size int64) (start, end int64, err error) {

@@ -63,21 +63,25 @@ func DetachAll(ctx context.Context, backing *os.File) error {
 	return err
 }
 
-// Ensure returns the device of a file, open for reading, and attaches the file
-// if it is not. A device that is being detached is kept ([Keep]), and the
-// device gets the size of the file. The caller holds a lock as rule 4 of the
-// package says, and closes the device, which stays attached.
-func Ensure(ctx context.Context, backing *os.File) (*os.File, error) {
+// Ensure attaches a file if it is not attached, and says where. A device that is
+// being detached is kept ([Keep]), and the device gets the size of the file. The
+// caller holds a lock as rule 4 of the package says.
+func Ensure(ctx context.Context, backing *os.File) (Info, error) {
 	have, err := Of(backing)
 	if err != nil {
-		return nil, err
+		return Info{}, err
 	}
 	if have == nil {
-		return Attach(ctx, backing, Options{})
+		device, err := Attach(ctx, backing, Options{})
+		if err != nil {
+			return Info{}, err
+		}
+		info, err := Status(device)
+		return info, errors.Join(err, device.Close())
 	}
 	device, err := os.Open(have.Path)
 	if err != nil {
-		return nil, err
+		return Info{}, err
 	}
 	for _, step := range []func() error{
 		func() error { return Keep(device) },
@@ -85,10 +89,10 @@ func Ensure(ctx context.Context, backing *os.File) (*os.File, error) {
 		func() error { return SetCapacity(device) },
 	} {
 		if err := step(); err != nil {
-			return nil, errors.Join(err, device.Close())
+			return Info{}, errors.Join(err, device.Close())
 		}
 	}
-	return device, nil
+	return *have, device.Close()
 }
 
 // Follow gives the device of a file, if it has one, the size of the file.
