@@ -3,6 +3,8 @@
 GO      ?= go
 FUZZTIME ?= 10s
 STRESSTIME ?= 60s
+CSIKIT_CRASH_SAMPLE ?= all
+CSIKIT_KILL_LOOP ?= 60s
 PACKAGES ?= ./...
 
 # mkfs and losetup are in /sbin, which the PATH of an ordinary user lacks.
@@ -51,6 +53,12 @@ lint: ## gofmt, vet, staticcheck, errcheck, errorlint, spelling, house rules
 .PHONY: stress
 stress: tools ## 64 goroutines on 8 volumes for STRESSTIME (60s), real mounts (root)
 	CSIKIT_STRESS=$(STRESSTIME) $(GO) test -count=1 -v -run '^TestStress' -timeout 20m ./csi/csitest ./backends/local
+
+.PHONY: test-crash
+test-crash: tools ## kill the driver before each step of each sequence of RPCs; CSIKIT_CRASH_SAMPLE=150s runs a sample (root)
+	@test "$$(id -u)" = 0 || { echo "test-crash: run it as root: it makes loop devices and mounts" >&2; exit 1; }
+	CSIKIT_CRASH_SAMPLE=$(CSIKIT_CRASH_SAMPLE) CSIKIT_KILL_LOOP=$(CSIKIT_KILL_LOOP) $(GO) test -count=1 -v -timeout 6h ./internal/crashtest
+	$(GO) test -count=1 -tags csikit_crash -run 'Crash|BeforeEachStep' ./mount ./fs ./backends/local
 
 .PHONY: bench
 bench: tools ## create to publish through gRPC, beside the command-line tools (root)
