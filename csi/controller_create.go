@@ -52,6 +52,9 @@ func (c *creation) run(k keyop.Contexts) (*csipb.CreateVolumeResponse, error) {
 		return nil, err
 	}
 	size, err := c.checkSource(k.Wait)
+	if err == nil {
+		size, err = c.checkFilesystems(size)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -219,3 +219,24 @@ func TestLogSaysWhatWasDetected(t *testing.T) {
 		require.Contains(t, log.String(), words)
 	}
 }
+
+// TestRule40_WhatMkfsCanNeverDoIsFinal: a code that says "may be running"
+// would be retried for ever.
+func TestRule40_WhatMkfsCanNeverDoIsFinal(t *testing.T) {
+	for name, test := range map[string]struct {
+		size int64
+		edit func(*csipb.NodeStageVolumeRequest)
+		text string
+	}{
+		"too small": {200 << 20, fstype("xfs"), "needs a device of at least 314572800 bytes"},
+		"option":    {imageSize, func(r *csipb.NodeStageVolumeRequest) { r.VolumeContext["fs.csikit.io/numberOfInodes"] = "4000000000" }, "inode"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, backend := newLoopNode(t, "v")
+			require.NoError(t, os.Truncate(backend.image("v"), test.size))
+			n.want(codes.InvalidArgument, n.stage("v", test.edit), test.text)
+			require.Empty(t, backend.device(t, "v"))
+			n.nothingLeft()
+		})
+	}
+}

@@ -12,7 +12,8 @@ var (
 	// there is nothing. Nothing was written. It does not pass by itself.
 	ErrNotEmpty = errors.New("device is not proven empty")
 	// ErrOption says that a file system type, an option or its value is not
-	// one that this package makes. Nothing was touched.
+	// one that this package makes, or not on a device of this size. There is
+	// no data on the device, and a retry does not help.
 	ErrOption = errors.New("bad format option")
 	// ErrDamaged says that a check found what it must not repair on its own.
 	// An administrator has to look at it; the file system must not be mounted.

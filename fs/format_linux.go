@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,8 +18,8 @@ import (
 // demands [Device.Exclusive] just before mkfs. When it returns nil the file
 // system has been flushed, probed and found to be the one asked for.
 //
-// If the error wraps [ErrOption] or [ErrNotEmpty], nothing was written and a
-// retry does not help. After any other error, [ErrBusy] included, and after a
+// If the error wraps [ErrOption] or [ErrNotEmpty], no data was written or
+// replaced and a retry does not help. After any other error, [ErrBusy] included, and after a
 // kill of this process or of mkfs, the same call may be made again; whether it
 // formats or only completes what is there is decided by what it finds. If ctx
 // ends, mkfs is killed: keep ctx apart from the request that started it.
@@ -43,7 +44,11 @@ func (d *Device) format(ctx context.Context, f Format) error {
 	if before.State != Empty && !again {
 		return fmt.Errorf("%w: it holds %s; nothing was written", ErrNotEmpty, before)
 	}
-	if err := d.writable(); err != nil {
+	size, err := d.Size()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(checkSize(f, size), d.writable()); err != nil {
 		return err
 	}
 	if err := d.Exclusive(); err != nil {
@@ -77,9 +82,25 @@ func (d *Device) make(ctx context.Context, f Format, again bool) error {
 		return err
 	}
 	if r.ExitCode != 0 {
-		return fmt.Errorf("%s %s: exit status %d: %s", m.tool, strings.Join(m.args, " "), r.ExitCode, clip(append(r.Stderr, r.Stdout...)))
+		err := fmt.Errorf("%s %s: exit status %d: %s", m.tool, strings.Join(m.args, " "), r.ExitCode, clip(append(r.Stderr, r.Stdout...)))
+		return errors.Join(d.never(ctx, m), err)
 	}
 	return nil
+}
+
+// never is [ErrOption] if mkfs refuses its arguments even where it writes
+// nothing, and nobody else has the device, which it would refuse as well: then
+// it never succeeds here. mkfs.btrfs has no such mode.
+func (d *Device) never(ctx context.Context, m mkfs) error {
+	dry := map[string]string{"mkfs.ext2": "-n", "mkfs.ext3": "-n", "mkfs.ext4": "-n", "mkfs.xfs": "-N"}[m.tool]
+	if dry == "" || d.Exclusive() != nil {
+		return nil
+	}
+	r, err := d.run(ctx, m.tool, append(append([]string{dry}, m.args...), toolDevice)...)
+	if err != nil || r.ExitCode == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: it does not fit this device", ErrOption)
 }
 
 // plan makes the command for the tool that is installed. It changes nothing.

@@ -213,8 +213,8 @@ func TestR1_WitnessDecidesToo(t *testing.T) {
 
 func TestFormat_FailedMkfsIsReported(t *testing.T) {
 	d, _ := newDevice(t, 8<<20)
-	err := d.Format(t.Context(), Format{Type: "xfs", UUID: ours.String()}) // it wants 300 MiB
-	require.ErrorContains(t, err, "mkfs.xfs")
+	err := d.Format(t.Context(), Format{Type: "ext4", UUID: ours.String(), Options: options1("numberOfInodes", "4000000000")})
+	require.ErrorContains(t, err, "mkfs.ext4")
 	require.ErrorContains(t, err, "exit status 1")
 	fake(t, "mkfs.ext4", "exit 0")
 	err = d.Format(t.Context(), Format{Type: "ext4", UUID: ours.String()})

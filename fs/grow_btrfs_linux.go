@@ -85,9 +85,6 @@ func (g btrfsGrower) measure() (geometry, error) {
 	return geometry{size: int64(d.total), block: g.sector}, nil
 }
 
-// btrfsLeast is the least size to which the kernel resizes (fs/btrfs/ioctl.c).
-const btrfsLeast = 256 << 20
-
 // grow lets the kernel take the size from the device. A positive answer says
 // that another exclusive operation, such as a balance, is running.
 func (g btrfsGrower) grow(size int64) error {
