@@ -16,7 +16,7 @@ func ExampleCheckFormat() {
 	})
 	fmt.Println(errors.Is(err, fs.ErrOption), err)
 	// Output:
-	// true bad format option: xfs has no option "bytesPerInode"; it has blockSize, inodeSize, reflink, label
+	// true bad format option: xfs has no option "bytesPerInode"; it has blockSize, inodeSize, reflink, rmapbt, bigtime, inobtcount, sectorSize, agCount, maxInodePercentage, logSize, stripeUnit, stripeCount, label
 }
 
 // What a node plugin does with a device that a volume is on.
