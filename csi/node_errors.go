@@ -31,6 +31,7 @@ var kinds = []struct{ err, kind error }{
 	{mount.ErrBusy, ErrPending},
 	{mount.ErrOption, ErrInvalid},
 	{mount.ErrWrongDevice, ErrInUse},
+	{mount.ErrSameUUID, ErrInUse},
 	{mount.ErrMounted, ErrInUse},
 	{fs.ErrBusy, ErrPending},
 	{fs.ErrOption, ErrInvalid},

@@ -47,7 +47,7 @@ func median(d []time.Duration) float64 {
 func eachKernel(b *testing.B, bench func(b *testing.B, k *Kernel)) {
 	looptest.NeedRoot(b)
 	b.Run("new", func(b *testing.B) { bench(b, NewKernel()) })
-	b.Run("6.1", func(b *testing.B) { bench(b, &Kernel{only: &Features{NewMount: true}}) })
+	b.Run("6.1", func(b *testing.B) { bench(b, &Kernel{Only: &Features{NewMount: true}}) })
 	b.Run("old", func(b *testing.B) { bench(b, oldKernel(b)) })
 }
 

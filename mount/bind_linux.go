@@ -87,10 +87,10 @@ func isFDPath(path string) bool {
 }
 
 // sameKind refuses to put a directory on a file or the other way round, which
-// the kernel calls ENOTDIR.
+// the kernel calls ENOTDIR. A share is not asked: fstat(2) would (R14).
 func sameKind(source int, p *place) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(source, &st); err != nil {
+	var st unix.Statx_t
+	if err := unix.Statx(source, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE, &st); err != nil {
 		return fmt.Errorf("stat the source: %w", err)
 	}
 	switch kind := st.Mode & unix.S_IFMT; {

@@ -152,7 +152,7 @@ func TestR5_ReadOnlyBindIsAtomicUnderKill(t *testing.T) {
 		base, source := tree(t)
 		at := target(t, base, "pod")
 		rounds, mounted := 100, 0
-		if testing.Short() || k.only != nil && k.only.NewMount { // the latter binds as the newest does
+		if testing.Short() || k.Only != nil && k.Only.NewMount { // the latter binds as the newest does
 			rounds = 20
 		}
 		for i := range rounds {
@@ -166,7 +166,7 @@ func TestR5_ReadOnlyBindIsAtomicUnderKill(t *testing.T) {
 			time.Sleep(time.Duration(i%40) * 50 * time.Microsecond) // the random moment
 			require.NoError(t, child.Process.Signal(syscall.SIGKILL))
 			_ = child.Wait()
-			k := &Kernel{only: k.only, hidden: k.hidden} // as in a new process
+			k := &Kernel{Only: k.Only, hidden: k.hidden} // as in a new process
 			if info, err := k.Find(at); err == nil {
 				mounted++
 				require.True(t, info.ReadOnly, "round %d", i)
@@ -185,7 +185,7 @@ func bindForEver(t *testing.T, at string) {
 	hidden := os.Getenv("MOUNT_TEST_HIDDEN")
 	k := NewKernel()
 	if hidden != "" {
-		k = &Kernel{only: &Features{}, hidden: hidden}
+		k = &Kernel{Only: &Features{}, hidden: hidden}
 	}
 	fmt.Print("x")
 	for {

@@ -43,7 +43,7 @@ func TestCrash_EveryStep(t *testing.T) {
 				return
 			}
 			require.Equal(t, syscall.SIGKILL, child.ProcessState.Sys().(syscall.WaitStatus).Signal(), "%s", out)
-			k := &Kernel{only: k.only, hidden: k.hidden} // as in a new process
+			k := &Kernel{Only: k.Only, hidden: k.hidden} // as in a new process
 			if info, err := k.Find(pod); err == nil {
 				require.True(t, info.ReadOnly, "step %d", step)
 				require.Equal(t, 1, info.Layers, "step %d", step)
@@ -78,7 +78,7 @@ func life(ctx context.Context, k *Kernel, dev *os.File, staging, pod string) err
 
 func childKernel() *Kernel {
 	if os.Getenv("MOUNT_TEST_OLD") == "true" {
-		return &Kernel{only: &Features{}, hidden: os.Getenv("MOUNT_TEST_HIDDEN")}
+		return &Kernel{Only: &Features{}, hidden: os.Getenv("MOUNT_TEST_HIDDEN")}
 	}
 	return NewKernel()
 }

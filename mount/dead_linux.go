@@ -17,9 +17,10 @@ func isShare(fsType string) bool {
 }
 
 // alive asks the server or daemon of the share at target for the attributes of
-// its root, and returns why it does not work, or nil.
-func (k *Kernel) alive(target string) error {
-	_, err := call(&k.watch, target, k.answerTime(), func() (struct{}, error) {
+// its root, and returns why it does not work, or nil. While it is silent nobody
+// else waits for it, whichever of its mounts they look at.
+func (k *Kernel) alive(target string, share uint64) error {
+	_, err := call(&k.watch, "share "+numberName(share), k.answerTime(), func() (struct{}, error) {
 		var st unix.Statx_t
 		return struct{}{}, unix.Statx(unix.AT_FDCWD, target, statxFlags&^unix.AT_STATX_DONT_SYNC|unix.AT_STATX_FORCE_SYNC, unix.STATX_BASIC_STATS, &st)
 	})
@@ -29,7 +30,7 @@ func (k *Kernel) alive(target string) error {
 // findDead looks for a mount by name where the path itself fails with cause. If
 // there is none, cause is what the caller has to know.
 func (k *Kernel) findDead(target string, cause error) (Info, error) {
-	point, err := canonical(target)
+	point, err := call(&k.watch, "way to "+target, k.answerTime(), func() (string, error) { return canonical(target) })
 	if err != nil {
 		return Info{}, err
 	}

@@ -31,18 +31,23 @@
 //     or server has given it up (ENOTCONN, ESTALE).
 //  7. R8: only an empty directory or an empty file is removed. Nothing that
 //     exists is truncated.
-//  8. R12: xfs is mounted with nouuid; clones mount beside their origin.
+//  8. R12: xfs is mounted with nouuid; clones mount beside their origin. Where
+//     the kernel refuses that for btrfs, it is [ErrSameUUID], and nothing is
+//     mounted.
 //  9. R14: finding a mount never touches its device. A share that does not
-//     answer costs five seconds and one thread, not the process.
+//     answer costs five seconds and one thread, however many of its mounts are
+//     looked at, and not the process.
 //  10. R15: options are key and value to the end; on kernels with fsopen(2)
 //     there is no comma string in which a value could become an option.
 //     Secrets reach no argument and no error.
 //  11. R16: SELinux contexts are in effect afterwards, or the mount is undone
 //     and the caller told.
-//  12. R18: /proc/self/mountinfo decides nothing on Linux 5.8 or later. From
+//  12. R17: a device node is bound by the open device, so that another device
+//     which took its name is not; [Info.Rdev] tells which device it is.
+//  13. R18: /proc/self/mountinfo decides nothing on Linux 5.8 or later. From
 //     6.13 it is not even read; every lookup costs the same with ten mounts
 //     and with ten thousand.
-//  13. Ruling 27: a share is mounted by mount(8) in a child that dies with the
+//  14. Ruling 27: a share is mounted by mount(8) in a child that dies with the
 //     context.
 //
 // What a caller has to see to: calls about one target must not run at the
@@ -53,8 +58,11 @@
 // # Kernels
 //
 // Which system calls there are is found out by calling them once: see
-// [Features]. Without fsopen(2) and its kin (Linux before 5.12, or a seccomp
-// filter) mounts are made by mount(2) in a hidden place, checked there, and
+// [Features], which the first use also writes to the log. Without fsopen(2) and
+// its kin (Linux before 5.12, or a seccomp filter) mounts are made by mount(2) in a hidden place, checked there, and
 // moved; without statmount(2) details come from mountinfo. The same tests run
-// on all ways.
+// on all ways. k8s.io/mount-utils is used for what it does right, the
+// arguments of mount(8) for shares. Its Mount and Unmount are no fallback for
+// devices: they bind and make read-only in two steps, and take the end of
+// umount(8) for the end of the file system.
 package mount

@@ -7,16 +7,18 @@ import (
 )
 
 // Features says which interfaces of the kernel are used. The first call, or the
-// first use of k, finds out. Without NewMount it also removes the hidden mounts
-// of processes that were killed, which would keep devices busy.
+// first use of k, finds out and writes it to the log. Without NewMount it also
+// removes the hidden mounts of processes that were killed, which would keep
+// devices busy.
 func (k *Kernel) Features() Features {
 	k.once.Do(func() {
-		if k.only != nil {
-			k.has = *k.only
+		if k.Only != nil {
+			k.has = *k.Only
 		} else {
 			k.has = Features{NewMount: hasNewMount(), Statmount: hasStatmount()}
 			k.has.Exclusive = k.has.NewMount && known(fsconfig(noFD, fsconfigCreateExclusive))
 		}
+		k.logger().Info("mounts are made and found by", "interfaces", k.has.String())
 		if !k.has.NewMount {
 			k.sweep()
 		}

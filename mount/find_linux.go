@@ -30,7 +30,7 @@ func (k *Kernel) Find(target string) (Info, error) {
 
 func (k *Kernel) find(target string) (Info, error) {
 	k.Features() // sweeps
-	st, err := statTarget(target)
+	st, err := k.look(target)
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
 		return Info{}, ErrNotMounted
@@ -51,9 +51,16 @@ func (k *Kernel) find(target string) (Info, error) {
 	info := r.info()
 	info.Rdev, info.Layers = rdev(st), layers
 	if isShare(r.fsType) {
-		info.Dead = k.alive(target)
+		info.Dead = k.alive(target, info.Device)
 	}
 	return info, nil
+}
+
+// look is statTarget with an end (R14). The way to target may lead through a
+// share that does not answer, and some network file systems ask their server
+// about the root of a mount whatever the flags say.
+func (k *Kernel) look(target string) (unix.Statx_t, error) {
+	return call(&k.watch, target, k.answerTime(), func() (unix.Statx_t, error) { return statTarget(target) })
 }
 
 // statTarget is answered from memory, by network file systems too: that is what

@@ -14,8 +14,11 @@ type Kernel struct {
 	// Logger gets what an operator should know but no caller can act upon;
 	// nil is [slog.Default].
 	Logger *slog.Logger
+	// Only limits a Kernel to these interfaces. nil uses all that there are.
+	// It is for tests, which show that every way keeps the same guarantees,
+	// and for kernels that have an interface but have it wrong.
+	Only *Features
 
-	only     *Features     // use these and try no others
 	hidden   string        // where mount(2) builds a mount; "" is hiddenDir
 	patience time.Duration // how long a share may take to answer; 0 is defaultPatience
 

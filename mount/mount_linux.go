@@ -149,14 +149,23 @@ func (k *Kernel) create(fs *fsContext, m Mount) error {
 	if k.Features().Exclusive {
 		err := fsconfig(fs.fd, fsconfigCreateExclusive)
 		if errors.Is(err, unix.EBUSY) {
-			return fs.explain("create", errAlive)
+			err = errAlive
 		}
-		return fs.explain("create", err)
+		return fs.explain("create", clone(m.Type, err))
 	}
 	if m.Device != nil {
 		if err := idle(m.Device); err != nil {
 			return err
 		}
 	}
-	return fs.explain("create", unix.FsconfigCreate(fs.fd))
+	return fs.explain("create", clone(m.Type, unix.FsconfigCreate(fs.fd)))
+}
+
+// clone gives a kernel's refusal to mount a btrfs beside one with the same UUID
+// its kind (R12). Later kernels give the second one an id of its own.
+func clone(fsType string, err error) error {
+	if fsType == "btrfs" && errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("%w: unmount it first, or give the clone an id of its own with btrfstune -u: %w", ErrSameUUID, err)
+	}
+	return err
 }

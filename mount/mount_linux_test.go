@@ -2,6 +2,7 @@ package mount
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -132,7 +133,14 @@ func TestR12_CloneMountsBesideItsOrigin(t *testing.T) {
 				base := looptest.Dir(t)
 				for name, img := range map[string]string{"origin": origin, "clone": clone} {
 					dev, at := open(t, looptest.Attach(t, img)), target(t, base, name)
-					require.NoError(t, k.Mount(t.Context(), Mount{Type: fsType, Device: dev}, at))
+					err := k.Mount(t.Context(), Mount{Type: fsType, Device: dev}, at)
+					if errors.Is(err, ErrSameUUID) { // btrfs on Linux 6.1
+						require.Equal(t, "btrfs", fsType)
+						notMounted(t, k, at)
+						require.NoError(t, idle(dev))
+						continue
+					}
+					require.NoError(t, err)
 					require.Equal(t, dev.Name(), mustFind(t, k, at).Source)
 					fd, err := unix.Open(at, unix.O_PATH, 0)
 					require.NoError(t, err)

@@ -28,6 +28,7 @@ func (k *Kernel) mountOld(ctx context.Context, m Mount, plan plan, p *place) (er
 	defer func() { err = joinUndo(err, h.remove()) }()
 	crashpoint.Step("mount.create")
 	if err := unix.Mount(plan.source, h.node, m.Type, flags, data); err != nil {
+		err = clone(m.Type, err)
 		return fmt.Errorf("mount(2) with options %v: %w; the kernel's log may say more", plan.super, err)
 	}
 	if m.Device != nil {

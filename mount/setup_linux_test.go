@@ -27,7 +27,7 @@ func each(t *testing.T, test func(t *testing.T, k *Kernel)) {
 		if !NewKernel().Features().NewMount {
 			t.Skip("this kernel has only mount(2)")
 		}
-		test(t, &Kernel{only: &Features{NewMount: true}})
+		test(t, &Kernel{Only: &Features{NewMount: true}})
 	})
 	t.Run("old", func(t *testing.T) { test(t, oldKernel(t)) })
 }
@@ -39,7 +39,7 @@ func oldKernel(t testing.TB) *Kernel {
 		require.NoError(t, err)
 		require.Empty(t, left)
 	})
-	return &Kernel{only: &Features{}, hidden: dir}
+	return &Kernel{Only: &Features{}, hidden: dir}
 }
 
 var sizes = map[string]int64{"ext4": 64 << 20, "xfs": 300 << 20, "btrfs": 110 << 20}

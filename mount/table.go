@@ -120,6 +120,10 @@ var (
 	// ErrWrongDevice says that another device than the one given would
 	// have been mounted; nothing was attached.
 	ErrWrongDevice = errors.New("wrong device")
+	// ErrSameUUID says that this kernel does not mount a clone beside its
+	// origin: a btrfs with the same UUID is mounted on this node, or was
+	// and is still known. Nothing was attached.
+	ErrSameUUID = errors.New("a file system with the same UUID is in use")
 	// ErrNoAnswer says that a share did not answer in time. It may come
 	// back: nothing of it may be given up.
 	ErrNoAnswer = errors.New("no answer")

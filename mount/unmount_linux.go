@@ -56,8 +56,11 @@ func (k *Kernel) unmount(ctx context.Context, target string) error {
 // it saves reading all of mountinfo for each mount of a block device or node:
 // such a mount is no share that could be dead.
 func (k *Kernel) glance(target string) (Info, error) {
-	st, err := statTarget(target)
-	if k.Features().Statmount || err != nil || st.Dev_major == 0 && rdev(st) == 0 {
+	if k.Features().Statmount {
+		return k.find(target)
+	}
+	st, err := k.look(target)
+	if err != nil || st.Dev_major == 0 && rdev(st) == 0 {
 		return k.find(target)
 	}
 	isMount, err := k.isMountPoint(target, st)
