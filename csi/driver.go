@@ -31,8 +31,6 @@ type Driver struct {
 	listening  chan struct{} // closed by Run
 
 	propagation propagation
-
-	kernelMounts bool // nobody replaced the kernel's mount table
 }
 
 // New makes a driver named name (a domain name such as
@@ -54,8 +52,7 @@ func New(name string, backend Locator, opts *Options) (*Driver, error) {
 	}
 	d := &Driver{
 		name: name, opts: o, features: f, log: o.Logger, requests: newRequestIDs(), recovery: newRecovery(o.Logger),
-		listening:    make(chan struct{}),
-		kernelMounts: opts == nil || opts.Mounts == nil,
+		listening: make(chan struct{}),
 	}
 	d.operations = keyop.New(d.operationHooks())
 	return d, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/csikit/csikit/csi/internal/keyop"
+	"github.com/csikit/csikit/mount"
 )
 
 // A health is what the last probe found. A probe runs in a goroutine of its
@@ -110,7 +111,7 @@ func (h *health) end(ctx context.Context) {
 	}
 }
 
-// examine asks the backend, and looks for the host's tools.
+// examine asks the backend, and looks at what the host must offer.
 func (d *Driver) examine(ctx context.Context) error {
 	if err := d.missingTools(); err != nil || d.features.prober == nil {
 		return err
@@ -134,8 +135,14 @@ func (d *Driver) missingTools() error {
 	return errors.Join(faults...)
 }
 
+// kernelMounts reports whether the mounts are real ones.
+func (d *Driver) kernelMounts() bool {
+	_, ok := d.opts.Mounts.(*mount.Kernel)
+	return ok
+}
+
 func (d *Driver) servesDevices() bool {
 	f := &d.features
-	return runtime.GOOS == "linux" && d.opts.Services != ControllerService && d.kernelMounts &&
+	return runtime.GOOS == "linux" && d.opts.Services != ControllerService && d.kernelMounts() &&
 		f.offersBlock() && f.offersMount() && !f.traits.PerPod
 }

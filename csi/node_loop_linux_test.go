@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +22,7 @@ import (
 	"github.com/csikit/csikit/csi"
 	"github.com/csikit/csikit/internal/loopdev"
 	"github.com/csikit/csikit/internal/looptest"
+	"github.com/csikit/csikit/mount"
 )
 
 const imageSize = 320 << 20 // xfs needs 300 MiB
@@ -162,9 +165,22 @@ func (f *loopFake) hash(t *testing.T, id string) string {
 	}
 }
 
+// eachKernel runs a test by all that this kernel has, and by mount(2) and
+// mountinfo, as on old ones.
+func eachKernel(t *testing.T, test func(t *testing.T, only *mount.Features)) {
+	looptest.NeedRoot(t)
+	t.Run("new", func(t *testing.T) { test(t, nil) })
+	t.Run("old", func(t *testing.T) { test(t, &mount.Features{}) })
+}
+
 // newLoopNode starts a plugin on the kernel's mounts with images of these
 // ids. What a test leaves mounted or attached fails it.
 func newLoopNode(t *testing.T, ids ...string) (*nodeUnderTest, *loopFake) {
+	return newLoopNodeOn(t, nil, ids...)
+}
+
+// newLoopNodeOn is newLoopNode with these interfaces of the kernel only.
+func newLoopNodeOn(t *testing.T, only *mount.Features, ids ...string) (*nodeUnderTest, *loopFake) {
 	looptest.NeedRoot(t)
 	dir := looptest.Dir(t)
 	backend := &loopFake{dir: filepath.Join(dir, "pool")}
@@ -173,7 +189,7 @@ func newLoopNode(t *testing.T, ids ...string) (*nodeUnderTest, *loopFake) {
 		require.NoError(t, os.WriteFile(backend.image(id), nil, 0o600))
 		require.NoError(t, os.Truncate(backend.image(id), imageSize))
 	}
-	n := startNode(t, backend, dir, csi.Options{})
+	n := startNode(t, backend, dir, csi.Options{Mounts: &mount.Kernel{Only: only}})
 	return n, backend
 }
 
@@ -222,4 +238,17 @@ func (n *nodeUnderTest) mounts() (count int) {
 		}
 	}
 	return count
+}
+
+func syncFile(t *testing.T, path string) {
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(f.Sync(), f.Close()))
+}
+
+func pidOf(c *exec.Cmd) string { return strconv.Itoa(c.Process.Pid) }
+
+func copyImage(t *testing.T, from, to string) {
+	out, err := exec.Command("cp", "--sparse=always", from, to).CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }

@@ -31,28 +31,38 @@ func (s *nodeServer) NodeGetVolumeStats(ctx context.Context, r *csipb.NodeGetVol
 	return &csipb.NodeGetVolumeStatsResponse{Usage: usageToProto(usage)}, nil
 }
 
+// volumeStats measures first and looks at the mount afterwards: the measuring
+// ends with ctx whatever is mounted there, the look takes its own time over a
+// share that does not answer.
 func (d *Driver) volumeStats(ctx context.Context, id, path string) (Usage, error) {
 	v, err := d.knownAt(id, path)
 	if err != nil {
 		return Usage{}, err
 	}
+	var usage Usage
+	var failed error
+	if !v.block {
+		if usage, failed = d.fileUsage(ctx, id, v.point); ctx.Err() != nil {
+			return Usage{}, failed
+		}
+	}
 	info, err := d.opts.Mounts.Find(v.point)
-	if errors.Is(err, mount.ErrNotMounted) {
+	if errors.Is(err, mount.ErrNotMounted) { // then the usage is not the volume's
 		return Usage{}, refuse(ErrNotFound, "volume %s: nothing is mounted at %s", id, path)
 	}
 	if err != nil {
 		return Usage{}, hostError(err, "volume %s: look at %s", id, path)
 	}
 	if d.features.usage != nil {
-		usage, err := d.reportedUsage(ctx, id, path, v.staging, info)
+		reported, err := d.reportedUsage(ctx, id, path, v.staging, info)
 		if !errors.Is(err, ErrUnsupported) {
-			return usage, err
+			return reported, err
 		}
 	}
-	if info.Rdev != 0 {
+	if v.block {
 		return deviceUsage(id, info.Rdev)
 	}
-	return d.fileUsage(ctx, id, v.point)
+	return usage, failed
 }
 
 func (d *Driver) reportedUsage(ctx context.Context, id, path, staging string, info mount.Info) (Usage, error) {
@@ -82,9 +92,6 @@ func deviceUsage(id string, number uint64) (Usage, error) {
 
 func (d *Driver) fileUsage(ctx context.Context, id, path string) (Usage, error) {
 	u, err := d.gauge.Usage(ctx, path)
-	if _, gone := d.opts.Mounts.Find(path); errors.Is(gone, mount.ErrNotMounted) { // then u is not the volume's
-		return Usage{}, refuse(ErrNotFound, "volume %s: it was unmounted from %s meanwhile", id, path)
-	}
 	if err != nil {
 		return Usage{}, hostError(err, "volume %s: usage of %s", id, path)
 	}
@@ -95,8 +102,11 @@ func (d *Driver) fileUsage(ctx context.Context, id, path string) (Usage, error) 
 }
 
 // A knownPath is a path where a volume is staged or published: where exactly
-// it is mounted, and its staging path.
-type knownPath struct{ point, staging string }
+// it is mounted, its staging path, and whether it is a raw device.
+type knownPath struct {
+	point, staging string
+	block          bool
+}
 
 // knownAt finds out whether path is the staging path or a target path of the
 // volume: it reads what was written down, and if there is nothing, asks the
@@ -107,7 +117,7 @@ func (d *Driver) knownAt(id, path string) (knownPath, error) {
 		return knownPath{}, err
 	}
 	if target != nil {
-		return knownPath{point: path, staging: target.Staging}, nil
+		return knownPath{point: path, staging: target.Staging, block: target.Volume.Access.Block}, nil
 	}
 	record, err := d.loadVolume(nodestate.Key{Volume: id})
 	if err != nil {
@@ -116,7 +126,7 @@ func (d *Driver) knownAt(id, path string) (knownPath, error) {
 	if record != nil {
 		point := stagePoint(record.Path, id, record.Volume.Access.Block)
 		if path == record.Path || path == point {
-			return knownPath{point: point, staging: record.Path}, nil
+			return knownPath{point: point, staging: record.Path, block: record.Volume.Access.Block}, nil
 		}
 	}
 	point, _, err := d.mountedAt(id, path)

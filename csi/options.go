@@ -62,7 +62,8 @@ type Options struct {
 	ServerOptions []grpc.ServerOption
 	// Observer is told of operations, for metrics and tracing.
 	Observer OperationObserver
-	// Mounts replaces the kernel's mount table, for tests without root.
+	// Mounts replaces the kernel's mount table, for tests without root; nil is
+	// a [mount.Kernel].
 	Mounts mount.Table
 }
 
@@ -90,7 +91,7 @@ func (o *Options) withDefaults(name string) Options {
 		out.Logger = slog.Default()
 	}
 	if out.Mounts == nil {
-		out.Mounts = mount.NewKernel()
+		out.Mounts = &mount.Kernel{Logger: out.Logger}
 	}
 	return out
 }

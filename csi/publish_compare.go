@@ -2,6 +2,7 @@ package csi
 
 import (
 	"maps"
+	"strconv"
 	"strings"
 
 	"github.com/csikit/csikit/mount"
@@ -82,7 +83,22 @@ func (p *publication) verify(i mount.Info) error {
 	case !p.volume.ReadOnly && i.ReadOnly && !p.info.ReadOnly:
 		return p.differs("a read-only mount")
 	}
+	if what := unlike(i, p.volume.Access.Options); what != "" {
+		return p.differs(what)
+	}
 	return nil
+}
+
+// unlike says what about a mount is not as it was asked for, whatever is
+// mounted there: one layer, with the flags in effect (R4).
+func unlike(i mount.Info, options []Option) string {
+	if i.Layers > 1 {
+		return strconv.Itoa(i.Layers) + " mounts, one on top of another"
+	}
+	if lacks := i.Lacks(options); len(lacks) > 0 {
+		return "a mount without the options " + strings.Join(lacks, ", ")
+	}
+	return ""
 }
 
 func (p *publication) differs(have string) error {

@@ -50,10 +50,20 @@ func (p *publication) proveStaged(record *volumeRecord) error {
 		return refuse(ErrInUse, "volume %s: staging it at %s has not succeeded: call NodeStageVolume again", p.volume.ID, p.staging)
 	case !record.Mount.is(p.info):
 		return refuse(ErrInUse, "volume %s: what is mounted at %s is not what was staged; unstage it first", p.volume.ID, p.source)
+	case record.Mount.ReadOnly != p.info.ReadOnly:
+		return refuse(ErrInUse, "volume %s: what is mounted at %s has become %s since it was staged, as a file system with errors does: unstage it, so that the next stage checks it",
+			p.volume.ID, p.source, writability(p.info))
 	case p.volume.Access.Block && record.Device != nil:
 		return p.proveDevice(record.Device)
 	}
 	return nil
+}
+
+func writability(i mount.Info) string {
+	if i.ReadOnly {
+		return "read-only"
+	}
+	return "writable"
 }
 
 func (p *publication) proveDevice(recorded *recordedDevice) error {

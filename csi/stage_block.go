@@ -21,6 +21,8 @@ func (s *staging) stageBlock(device *fs.Device) error {
 			return s.differs("device " + majorMinor(i.Rdev) + ", not " + majorMinor(device.Number()))
 		case i.ReadOnly != s.volume.ReadOnly:
 			return s.differs("a mount whose being read-only differs")
+		case i.Layers > 1:
+			return s.differs(unlike(i, nil))
 		}
 		return nil
 	})

@@ -130,6 +130,9 @@ func (s *staging) verifyFilesystem(i mount.Info, device *fs.Device, spec Device)
 	case asked != "" && i.Type != asked:
 		return s.differs("a file system " + i.Type + ", not " + asked)
 	}
+	if what := unlike(i, s.volume.Access.Options); what != "" {
+		return s.differs(what)
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -35,11 +36,11 @@ func (d *Device) Exclusive() error {
 	if err == nil && len(loops)+len(above) == 0 {
 		return nil
 	}
-	holders := append(append(above, loops...), d.users()...)
+	holders := slices.Concat(above, loops, d.mounts())
 	if len(holders) == 0 {
 		holders = []string{"held by something that this process cannot see, such as a mount in another namespace or a file system that is still being unmounted"}
 	}
-	return fmt.Errorf("%s: %w: %s", d, ErrBusy, strings.Join(holders, "; "))
+	return fmt.Errorf("%s: %w: %s", d, ErrBusy, strings.Join(append(holders, d.processes()...), "; "))
 }
 
 // loops names the loop devices that the device backs.

@@ -13,12 +13,8 @@ import (
 // maxHolders bounds each list of holders in a message.
 const maxHolders = 5
 
-// users names the mounts and processes of this namespace that use the device,
-// as far as that is easily seen. It is for messages only (R18).
-func (d *Device) users() []string {
-	return append(d.mounts(), d.processes()...)
-}
-
+// mounts names the mounts of this namespace that use the device, as far as that
+// is easily seen. It is for messages only (R18).
 func (d *Device) mounts() (names []string) {
 	node := "/dev/" + d.kernelName()
 	filter := func(m *mountinfo.Info) (skip, stop bool) {
@@ -33,6 +29,7 @@ func (d *Device) mounts() (names []string) {
 }
 
 // processes finds the processes that have the kernel's node of the device open.
+// They may have nothing to do with it being busy.
 // It reads the links only: to follow one could wait for a dead server.
 func (d *Device) processes() (names []string) {
 	node, self := "/dev/"+d.kernelName(), fmt.Sprint(os.Getpid())

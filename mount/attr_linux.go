@@ -70,6 +70,24 @@ func flagNames(attr uint64) []string {
 	return out
 }
 
+// Lacks names those of the options that a mount (not a superblock) can have, see
+// [Binding], which are not in effect (R4). Others are not looked at. Of options
+// that contradict each other the last one counts.
+func (i Info) Lacks(options []Option) (missing []string) {
+	a, _, _ := takeAttrs(options)
+	for _, n := range attrNames {
+		asked := n.set != 0 && slices.Contains(flagNames(a.set), n.name)
+		if asked && !slices.Contains(i.Flags, n.name) {
+			missing = append(missing, n.name)
+		}
+		cleared := n.set == 0 && n.clear != 0 && a.clear&n.clear == n.clear && a.set&n.clear == 0
+		if cleared && slices.Contains(i.Flags, "no"+n.name) {
+			missing = append(missing, n.name)
+		}
+	}
+	return missing
+}
+
 // oldFlags are the attributes as flags of mount(2).
 func oldFlags(attr uint64) uintptr {
 	var f uintptr

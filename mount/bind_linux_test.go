@@ -228,3 +228,50 @@ func TestBind_IntoAndOutOfSharedMounts(t *testing.T) {
 		require.NoError(t, idle(dev))
 	})
 }
+
+// A directory that is shared and bound to itself, as distributions do with the
+// kubelet's, gets each mount twice: once where it shows and once below. The
+// one below is no layer, and not what is looked at.
+func TestR4_PropagatedTwinIsNoLayer(t *testing.T) {
+	each(t, func(t *testing.T, k *Kernel) {
+		base, source := tree(t)
+		kubelet := target(t, base, "kubelet")
+		require.NoError(t, unix.Mount("tmpfs", kubelet, "tmpfs", 0, "size=1m"))
+		require.NoError(t, unix.Mount("", kubelet, "", unix.MS_SHARED, ""))
+		pod := filepath.Join(kubelet, "pod")
+		require.NoError(t, MakeDir(pod))
+		require.NoError(t, unix.Mount(kubelet, kubelet, "", unix.MS_BIND, ""))
+		require.NoError(t, k.Bind(t.Context(), Binding{Source: source, Target: pod, ReadOnly: true}))
+		lines := 0
+		require.NoError(t, scanMountinfo(func(r record) bool {
+			if r.point == pod {
+				lines++
+			}
+			return true
+		}))
+		require.Equal(t, 2, lines, "or this test proves nothing")
+		require.Equal(t, 1, mustFind(t, k, pod).Layers)
+		require.NoError(t, unix.Mount("tmpfs", pod, "tmpfs", 0, "size=1m"))
+		info := mustFind(t, k, pod)
+		require.Equal(t, 2, info.Layers)
+		require.False(t, info.ReadOnly, "the topmost is what is told")
+		require.NoError(t, k.Unmount(t.Context(), pod))
+		notMounted(t, k, pod)
+		require.NoError(t, k.Unmount(t.Context(), kubelet))
+	})
+}
+
+func TestR4_LacksNamesWhatIsNotInEffect(t *testing.T) {
+	each(t, func(t *testing.T, k *Kernel) {
+		base, source := tree(t)
+		at := target(t, base, "pod")
+		asked := []Option{{Key: "nosuid"}, {Key: "noatime"}, {Key: "nodev"}, {Key: "dev"}, {Key: "ro"}, {Key: "data", Value: "ordered"}, {Key: "defaults"}}
+		require.NoError(t, k.Bind(t.Context(), Binding{Source: source, Target: at, Options: asked}))
+		require.Empty(t, mustFind(t, k, at).Lacks(asked))
+		require.Equal(t, []string{"noexec"}, mustFind(t, k, at).Lacks([]Option{{Key: "noexec"}}))
+		require.Equal(t, []string{"suid"}, mustFind(t, k, at).Lacks([]Option{{Key: "suid"}}))
+		require.NoError(t, unix.Mount("", at, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RELATIME, ""))
+		require.Equal(t, []string{"nosuid", "noatime"}, mustFind(t, k, at).Lacks(asked))
+		require.NoError(t, k.Unmount(t.Context(), at))
+	})
+}

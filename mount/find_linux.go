@@ -13,8 +13,17 @@ import (
 // is enough (R14).
 const (
 	statxFlags = unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
-	statxMask  = unix.STATX_TYPE | unix.STATX_SIZE | unix.STATX_MNT_ID | unix.STATX_MNT_ID_UNIQUE
+	statxMask  = unix.STATX_TYPE | unix.STATX_SIZE | unix.STATX_MNT_ID_UNIQUE
+	statxOld   = unix.STATX_TYPE | unix.STATX_SIZE | unix.STATX_MNT_ID // the ids of mountinfo
 )
+
+// statxMask asks for the ids of mounts that the rest of k works with.
+func (k *Kernel) statxMask() int {
+	if k.Features().Statmount {
+		return statxMask
+	}
+	return statxOld
+}
 
 // Find describes the topmost mount at target; see [Table]. It costs the same
 // however many mounts there are, if [Features.Statmount]. Shares are asked
@@ -60,13 +69,13 @@ func (k *Kernel) find(target string) (Info, error) {
 // share that does not answer, and some network file systems ask their server
 // about the root of a mount whatever the flags say.
 func (k *Kernel) look(target string) (unix.Statx_t, error) {
-	return call(&k.watch, target, k.answerTime(), func() (unix.Statx_t, error) { return statTarget(target) })
+	return call(&k.watch, target, k.answerTime(), func() (unix.Statx_t, error) { return statTarget(target, k.statxMask()) })
 }
 
 // statTarget is answered from memory, by network file systems too: that is what
 // AT_STATX_DONT_SYNC is for.
-func statTarget(target string) (st unix.Statx_t, err error) {
-	err = unix.Statx(unix.AT_FDCWD, target, statxFlags, statxMask, &st)
+func statTarget(target string, mask int) (st unix.Statx_t, err error) {
+	err = unix.Statx(unix.AT_FDCWD, target, statxFlags, mask, &st)
 	return st, err
 }
 

@@ -42,29 +42,42 @@ func scanMountinfo(yield func(record) bool) error {
 func mountedOld(target string) (bool, error) { return mountinfo.Mounted(target) }
 
 // readMountinfo describes the topmost mount at target from mountinfo, and counts
-// the mounts stacked there. That there is one, st has shown.
+// the mounts stacked there. That there is one, st has shown; it also knows the
+// mount's id, as mountinfo has it. Without it (Linux before 5.8) the topmost of
+// those with the target's name is taken.
 func readMountinfo(target string, st unix.Statx_t) (record, int, error) {
 	point, err := canonical(target)
 	if err != nil {
 		return record{}, 0, err
 	}
-	var at []record
+	at := map[uint64]record{}
+	var list []record
 	if err := scanMountinfo(func(r record) bool {
 		if r.point == point {
-			at = append(at, r)
+			at[r.id] = r
+			list = append(list, r)
 		}
 		return true
 	}); err != nil {
 		return record{}, 0, err
 	}
-	if len(at) == 0 {
+	if len(list) == 0 {
 		return record{}, 0, ErrNotMounted
 	}
-	top := topOf(at)
-	if st.Mask&unix.STATX_MNT_ID_UNIQUE != 0 {
-		top.id = st.Mnt_id
+	top, known := at[st.Mnt_id]
+	if !known || st.Mask&unix.STATX_MNT_ID == 0 {
+		top = topOf(list)
 	}
-	return top, len(at), nil
+	return top, layers(top, at), nil
+}
+
+// layers counts the mounts from top down that have one place. Another one of
+// the same name can be a twin in a shared mount below, which is not seen.
+func layers(top record, at map[uint64]record) (n int) {
+	for r, more := top, true; more && n < len(at); n++ {
+		r, more = at[r.parent]
+	}
+	return n
 }
 
 func fromMountinfo(i *mountinfo.Info) record {

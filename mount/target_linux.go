@@ -52,7 +52,7 @@ func MakeFile(path string) error {
 // in them. See [Kernel.Shared].
 func Remove(path string) error {
 	path = filepath.Clean(path)
-	st, err := statTarget(path)
+	st, err := statTarget(path, statxOld)
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
 		return nil
@@ -97,7 +97,7 @@ func content(path string) string {
 
 // expect accepts what exists at path if it is good.
 func expect(path string, good func(unix.Statx_t) bool, want string) error {
-	st, err := statTarget(filepath.Clean(path))
+	st, err := statTarget(filepath.Clean(path), statxOld)
 	if err != nil {
 		return &os.PathError{Op: "look at mount point", Path: path, Err: err}
 	}

@@ -86,6 +86,9 @@ func (t *Table) Mount(ctx context.Context, m mount.Mount, target string) error {
 	}
 	for _, o := range m.Options {
 		info.Options = append(info.Options, o.String())
+		if o.Value == "" {
+			info.Flags = append(info.Flags, o.Key)
+		}
 	}
 	return t.attach(Entry{Target: target, Info: info, Mounted: m.Options})
 }

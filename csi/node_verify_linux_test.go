@@ -1,0 +1,277 @@
+package csi_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+	"google.golang.org/grpc/codes"
+
+	csipb "github.com/container-storage-interface/spec/lib/go/csi"
+
+	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/looptest"
+	"github.com/csikit/csikit/mount"
+)
+
+// TestR4_AFileSystemWithErrorsIsNotPublished: the kernel has made the staged
+// file system read-only since, as errors=remount-ro does. A pod that is to
+// write would find out by its failed writes.
+func TestR4_AFileSystemWithErrorsIsNotPublished(t *testing.T) {
+	eachKernel(t, testR4_AFileSystemWithErrorsIsNotPublished)
+}
+
+func testR4_AFileSystemWithErrorsIsNotPublished(t *testing.T, only *mount.Features) {
+	n, _ := newLoopNodeOn(t, only, "v")
+	require.NoError(t, n.stage("v"))
+	one, two := n.path("one/mount"), n.path("two/mount")
+	require.NoError(t, n.publish("v", one))
+	remount := func(flags uintptr) {
+		require.NoError(t, unix.Mount("", n.stagingPath("v"), "", unix.MS_REMOUNT|flags, ""))
+	}
+	remount(unix.MS_RDONLY)
+	n.want(codes.FailedPrecondition, n.publish("v", two), "read-only", "unstage")
+	n.want(codes.FailedPrecondition, n.publish("v", one), "read-only")
+	require.NoDirExists(t, two)
+	remount(0)
+	require.NoError(t, n.publish("v", one))
+	require.NoError(t, n.unpublish("v", one))
+	require.NoError(t, n.unstage("v"))
+	n.nothingLeft()
+}
+
+// TestR4_FlagsAreCompared: a mount that has lost the flags it was asked for is
+// not taken for the one that was published or staged.
+func TestR4_FlagsAreCompared(t *testing.T) { eachKernel(t, testR4_FlagsAreCompared) }
+
+func testR4_FlagsAreCompared(t *testing.T, only *mount.Features) {
+	n, _ := newLoopNodeOn(t, only, "v")
+	flags := []string{"nosuid", "noexec", "discard"}
+	stage := func() error {
+		return n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
+			r.VolumeCapability = mountAccess(csi.SingleNodeMultiWriter, "", flags...)
+		})
+	}
+	target := n.path("pod/mount")
+	publish := func() error {
+		return n.publish("v", target, func(r *csipb.NodePublishVolumeRequest) {
+			r.VolumeCapability = mountAccess(csi.SingleNodeMultiWriter, "", flags...)
+		})
+	}
+	for _, step := range []func() error{stage, stage, publish, publish} {
+		require.NoError(t, step())
+	}
+	strip := func(path string) {
+		require.NoError(t, unix.Mount("", path, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_NOSUID, ""))
+	}
+	strip(target)
+	n.want(codes.AlreadyExists, publish(), "noexec")
+	strip(n.stagingPath("v"))
+	n.want(codes.AlreadyExists, stage(), "noexec")
+	require.NoError(t, n.unpublish("v", target))
+	require.NoError(t, n.unstage("v"))
+}
+
+// TestR4_AStackIsNotSuccess: of mounts on top of each other only the topmost
+// shows, and a retry must not take the stack for its own mount.
+func TestR4_AStackIsNotSuccess(t *testing.T) { eachKernel(t, testR4_AStackIsNotSuccess) }
+
+func testR4_AStackIsNotSuccess(t *testing.T, only *mount.Features) {
+	n, _ := newLoopNodeOn(t, only, "v")
+	require.NoError(t, n.stage("v"))
+	target := n.path("pod/mount")
+	require.NoError(t, n.publish("v", target))
+	stack := func(at string) { require.NoError(t, unix.Mount(n.stagingPath("v"), at, "", unix.MS_BIND, "")) }
+	stack(target)
+	n.want(codes.AlreadyExists, n.publish("v", target), "2 mounts")
+	require.NoError(t, n.unpublish("v", target), "all of them")
+	require.NoError(t, n.publish("v", target))
+	require.NoError(t, n.unpublish("v", target))
+	stack(n.stagingPath("v"))
+	n.want(codes.AlreadyExists, n.stage("v"), "2 mounts")
+	require.NoError(t, n.unstage("v"))
+	n.nothingLeft()
+}
+
+// TestR4_OneMountOfAThousandPublishes: 32 callers, one target, the kernel's
+// table. Afterwards there is one line in mountinfo.
+func TestR4_OneMountOfAThousandPublishes(t *testing.T) {
+	n, _ := newLoopNode(t, "v")
+	require.NoError(t, n.stage("v"))
+	target := n.path("pod/mount")
+	var all sync.WaitGroup
+	for range 32 {
+		all.Go(func() {
+			for range 1000 / 32 {
+				if err := n.publish("v", target); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	require.Equal(t, 2, n.mounts(), "the staged one and the published one")
+	require.NoError(t, n.unpublish("v", target))
+	require.NoError(t, n.unstage("v"))
+	n.nothingLeft()
+}
+
+// TestR6_APrivateCopyOfTheMountHoldsTheDevice: a process of another mount
+// namespace has a copy of the staged mount that does not follow ours. Unmounting
+// succeeds here, and the file system lives on there (kubernetes#54214).
+func TestR6_APrivateCopyOfTheMountHoldsTheDevice(t *testing.T) {
+	eachKernel(t, testR6_APrivateCopyOfTheMountHoldsTheDevice)
+}
+
+func testR6_APrivateCopyOfTheMountHoldsTheDevice(t *testing.T, only *mount.Features) {
+	n, backend := newLoopNodeOn(t, only, "v")
+	require.NoError(t, n.stage("v"))
+	n.write(n.stagingPath("v"), "precious")
+	holder := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", "echo ready; exec sleep 60")
+	holder.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := holder.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, holder.Start())
+	t.Cleanup(func() { _ = holder.Process.Kill(); _ = holder.Wait() })
+	_, err = out.Read(make([]byte, 6))
+	require.NoError(t, err)
+
+	for range 2 {
+		n.want(codes.Aborted, n.unstage("v"), "another namespace")
+		require.Zero(t, n.mounts(), "nothing is mounted here any more")
+		n.restart()
+	}
+	require.Zero(t, backend.released)
+	require.FileExists(t, filepath.Join("/proc", pidOf(holder), "root", n.stagingPath("v"), "data"))
+	require.NoError(t, holder.Process.Kill())
+	_ = holder.Wait()
+	require.Eventually(t, func() bool { return n.unstage("v") == nil }, 10*time.Second, 20*time.Millisecond)
+	require.Equal(t, 1, backend.released)
+	n.nothingLeft()
+
+	require.NoError(t, n.stage("v"))
+	require.Equal(t, "precious", n.read(n.stagingPath("v")))
+	require.NoError(t, n.unstage("v"))
+}
+
+// TestR13_ReadOnlyAndDirty: a reader's stage of a grown device grows nothing,
+// the next writer's does, also if the journal was to be replayed first.
+func TestR13_ReadOnlyAndDirty(t *testing.T) {
+	for _, name := range []string{"ext4", "xfs"} {
+		t.Run(name, func(t *testing.T) {
+			n, backend := newLoopNode(t, "v")
+			require.NoError(t, n.stage("v", fstype(name)))
+			before := n.usage("v", n.stagingPath("v")).GetTotal()
+			n.write(n.stagingPath("v"), "precious")
+			syncFile(t, filepath.Join(n.stagingPath("v"), "data"))
+			dirty := filepath.Join(n.dir, "dirty")
+			copyImage(t, backend.image("v"), dirty) // as it is after a loss of power
+			require.NoError(t, n.unstage("v"))
+			copyImage(t, dirty, backend.image("v"))
+			require.NoError(t, os.Truncate(backend.image("v"), 2*imageSize))
+
+			reader := func(r *csipb.NodeStageVolumeRequest) { r.VolumeCapability = mountAccess(csi.MultiNodeReaderOnly, name) }
+			require.NoError(t, n.stage("v", reader))
+			r, err := n.NodeExpandVolume(t.Context(), &csipb.NodeExpandVolumeRequest{VolumeId: "v", VolumePath: n.stagingPath("v"),
+				CapacityRange: &csipb.CapacityRange{RequiredBytes: 2 * imageSize}})
+			require.NoError(t, err)
+			require.EqualValues(t, 2*imageSize, r.GetCapacityBytes())
+			require.Equal(t, before, n.usage("v", n.stagingPath("v")).GetTotal())
+			require.NoError(t, n.unstage("v"))
+
+			require.NoError(t, n.stage("v", fstype(name)))
+			require.Greater(t, n.usage("v", n.stagingPath("v")).GetTotal(), before+imageSize/2)
+			require.Equal(t, "precious", n.read(n.stagingPath("v")))
+			require.NoError(t, n.unstage("v"))
+		})
+	}
+}
+
+// TestR14_StatsOfASilentShare: they are answered within the deadline of the
+// caller, and so is the probe; another volume goes on.
+func TestR14_StatsOfASilentShare(t *testing.T) {
+	looptest.NeedRoot(t)
+	dir := looptest.Dir(t)
+	backend := &nodeFake{}
+	backend.set(func(_ context.Context, v csi.NodeVolume) (csi.Source, error) {
+		if v.ID == "other" {
+			return csi.Share{Type: "tmpfs", Source: "x"}, nil
+		}
+		return csi.Share{Source: "x", Mount: func(_ context.Context, at string) error {
+			return unix.Mount("x", at, "tmpfs", 0, "")
+		}}, nil
+	})
+	n := startNode(t, backend, dir, csi.Options{})
+	require.NoError(t, n.stage("v"))
+	require.NoError(t, n.stage("other"))
+	paths := map[string]string{"v": n.stagingPath("v"), "other": n.stagingPath("other")} // the test must not look either
+	daemon := silentFUSE(t, paths["v"])
+	var log safeBuffer
+	n.log = &log
+	n.restart()
+	stats := func(id string) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		_, err := n.NodeGetVolumeStats(ctx, &csipb.NodeGetVolumeStatsRequest{VolumeId: id, VolumePath: paths[id]})
+		return err
+	}
+	for range 3 {
+		n.want(codes.DeadlineExceeded, stats("v"))
+		require.Eventually(t, func() bool { return strings.Contains(log.String(), "NodeGetVolumeStats") }, time.Second, time.Millisecond,
+			"the server went on after its caller had gone")
+		require.NoError(t, stats("other"))
+		log.Reset()
+	}
+	require.NoError(t, daemon.Close())
+	for id, path := range paths {
+		_, err := n.NodeUnstageVolume(t.Context(), &csipb.NodeUnstageVolumeRequest{VolumeId: id, StagingTargetPath: path})
+		require.NoError(t, err)
+	}
+}
+
+// silentFUSE mounts a FUSE file system that answers nothing until the file
+// returned is closed.
+func silentFUSE(t *testing.T, at string) *os.File {
+	daemon, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("needs FUSE: %v", err)
+	}
+	t.Cleanup(func() { _ = daemon.Close() })
+	data := "rootmode=40000,user_id=0,group_id=0,fd=" + strconv.Itoa(int(daemon.Fd()))
+	require.NoError(t, unix.Mount("daemon", at, "fuse.test", unix.MS_NODEV|unix.MS_NOSUID, data))
+	return daemon
+}
+
+// A safeBuffer is a log that is read while it is written.
+type safeBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.String()
+}
+
+func (b *safeBuffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.Buffer.Reset()
+}
