@@ -78,6 +78,22 @@ cover: tools ## coverage per function, total last; cover.out for go tool cover -
 	$(GO) test -coverpkg=./csi/...,./mount/...,./fs/...,./backends/...,./internal/... -coverprofile=cover.out $(PACKAGES)
 	$(GO) tool cover -func=cover.out
 
+# Examples that ship their manifests.
+DEPLOYED = $(patsubst examples/%/deploy,%,$(wildcard examples/*/deploy))
+HELM     = helm.sh/helm/v3/cmd/helm@v3.22.0
+
+.PHONY: manifests
+manifests: ## write examples/*/deploy anew, from what the drivers can do
+	@for e in $(DEPLOYED); do \
+		$(GO) run ./examples/$$e manifests --form=kustomize --into=examples/$$e/deploy && \
+		$(GO) run ./examples/$$e manifests --form=helm --into=examples/$$e/deploy/chart && \
+		$(GO) run ./examples/$$e manifests --samples --into=examples/$$e/deploy || exit 1; \
+	done
+
+.PHONY: lint-charts
+lint-charts: ## lint the Helm charts with Helm itself (builds it: minutes the first time)
+	@for e in $(DEPLOYED); do $(GO) run $(HELM) lint --strict examples/$$e/deploy/chart || exit 1; done
+
 .PHONY: loc
 loc: ## lines of Go per package, tests apart
 	@find . -name '*.go' -not -path './.git/*' | sort | xargs awk -f .ci/loc.awk

@@ -3,6 +3,7 @@ package csi
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -60,6 +61,13 @@ func New(name string, backend Locator, opts *Options) (*Driver, error) {
 
 // Name returns the driver's name.
 func (d *Driver) Name() string { return d.name }
+
+// Offers reports whether the backend has the optional interface of that name,
+// such as "Attacher", and it is not disabled. Manifests are made of the answers.
+func (d *Driver) Offers(ability string) bool { return slices.Contains(d.features.names, ability) }
+
+// Traits returns what the backend says of itself, less what is disabled.
+func (d *Driver) Traits() Traits { return d.features.traits }
 
 // Register registers the driver's services with a server of one's own; [Run]
 // does it by itself. Validation, logging, redaction and error codes come with

@@ -31,6 +31,8 @@ type features struct {
 	ephemeral      Ephemeral
 	populator      Populator
 	prober         Prober
+
+	names []string // of the interfaces that are here
 }
 
 // An ability is one optional interface: its name, its type and its place.
@@ -81,7 +83,11 @@ func discover(backend Locator, disable []string) (features, error) {
 	f := features{locator: backend}
 	faults := checkDisable(disable)
 	for _, a := range abilities {
-		if slices.Contains(disable, a.name) || a.find(&f, backend) {
+		if slices.Contains(disable, a.name) {
+			continue
+		}
+		if a.find(&f, backend) {
+			f.names = append(f.names, a.name)
 			continue
 		}
 		faults = append(faults, staleMethods(backend, a))

@@ -123,3 +123,12 @@ func TestRuling4_StaleSignatureIsAnError(t *testing.T) {
 	_, err = discover(&pointerBackend{}, nil)
 	assert.NoError(t, err)
 }
+
+func TestOffersNamesWhatIsHereAndNotDisabled(t *testing.T) {
+	d, err := New("d.example.com", &everythingBackend{}, &Options{Disable: []string{"Attacher", "Populator"}})
+	require.NoError(t, err)
+	assert.True(t, d.Offers("Snapshotter"))
+	assert.False(t, d.Offers("Attacher"))
+	assert.False(t, d.Offers("Snapshoter"))
+	assert.Equal(t, d.features.traits, d.Traits())
+}

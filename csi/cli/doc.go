@@ -15,6 +15,9 @@
 // --endpoint is CSI_ENDPOINT, as the CSI specification demands, which also
 // reserves the prefix CSI_ for itself. The command line wins.
 //
+// Instead of flags the command line may begin with a command: `manifests` prints
+// the driver's Kubernetes manifests.
+//
 // Exit codes: 0 after an orderly stop, --help and --version; 1 when serving
 // failed; 2 when the configuration is wrong, with a message that says what to
 // change. Nothing is served before the whole configuration has been checked.

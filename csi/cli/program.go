@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/csi/deploy"
 )
 
 // A Program is a driver as an executable.
@@ -35,6 +36,9 @@ type Program struct {
 	// Options edits what the flags produced before [csi.New] sees it, to add
 	// tracing for example; may be nil.
 	Options func(*csi.Options)
+	// Kubernetes is what the command manifests needs to know of the driver and
+	// its capabilities do not tell.
+	Kubernetes deploy.Hints
 }
 
 // Config is what the shared flags say, for [Program.Backend].
@@ -45,6 +49,10 @@ type Config struct {
 	Services csi.Services
 	// Log is the logger that the driver uses too.
 	Log *slog.Logger
+	// DescribeOnly says that nothing will be served: the backend is only asked
+	// what it can do, perhaps on a machine that is no node. Settings that a
+	// description does not need may be missing.
+	DescribeOnly bool
 }
 
 // The exit codes of a driver.
@@ -69,6 +77,9 @@ func Main(p Program) {
 // Run sets the loggers of klog and of package slog, which are global, because
 // mount-utils and other libraries log there.
 func (p Program) Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	if code, ran := p.runCommand(ctx, args, stdout, stderr); ran {
+		return code
+	}
 	set := newSettings(p)
 	if err := set.parse(args, environ); err != nil {
 		return p.fail(stderr, misconfigured{err})

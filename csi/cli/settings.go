@@ -20,6 +20,7 @@ type settings struct {
 	program Program
 	flags   *flag.FlagSet
 	groups  []group
+	command string // "" when the program serves
 
 	endpoint, mode, httpAddress string
 	socketMode                  fs.FileMode

@@ -11,10 +11,14 @@ import (
 	"github.com/csikit/csikit/backends/local"
 	"github.com/csikit/csikit/csi"
 	"github.com/csikit/csikit/csi/cli"
+	"github.com/csikit/csikit/csi/deploy"
 )
 
 // name is the driver's name in StorageClasses.
 const name = "local.csi.csikit.dev"
+
+// pool is where a cluster's nodes keep the volumes, unless --pool says otherwise.
+const pool = "/var/lib/csikit/pool"
 
 func main() { cli.Main(program()) }
 
@@ -26,6 +30,16 @@ func program() cli.Program {
 		Summary: "volumes on local disks, as loop devices of image files",
 		Flags:   s.register,
 		Backend: func(_ context.Context, c cli.Config) (csi.Locator, error) { return s.backend(c) },
+		Kubernetes: deploy.Hints{
+			Image:     "csikit-local:dev",
+			NodeLocal: true,
+			Args:      []string{"--pool=" + pool},
+			PathFlags: []string{"pool", "static-dir"},
+			Samples: deploy.Samples{
+				FSType: "xfs", Parameters: map[string]string{"allocation": "thin"},
+				Inline: map[string]string{"size": "1Gi"}, StaticHandle: "NODE/device/NAME",
+			},
+		},
 	}
 }
 

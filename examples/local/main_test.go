@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/csikit/csikit/examples/internal/shipped"
 )
 
 func TestConfigurationErrorsSayWhatToChange(t *testing.T) {
@@ -44,3 +46,5 @@ func TestFlagValues(t *testing.T) {
 	assert.NoError(t, l.Set("/dev/c"))
 	assert.Equal(t, list{"/dev/a", "/dev/b*", "/dev/c"}, l)
 }
+
+func TestTheManifestsAreWhatTheDriverPrints(t *testing.T) { shipped.Check(t, program) }

@@ -45,7 +45,7 @@ var importRules = []importRule{
 		reason: "imports point one way: examples, backends, csi"},
 	{in: []string{"csi"}, files: contractFile, never: []string{grpcPath, specPath},
 		reason: "the contract is plain Go: protobuf types stop at csi/proto_*.go"},
-	{in: []string{"csi"}, except: []string{"csi/cli", "csi/metrics", "csi/tracing", "csi/csitest"},
+	{in: []string{"csi"}, except: []string{"csi/cli", "csi/deploy", "csi/metrics", "csi/tracing", "csi/csitest"},
 		never:  []string{"github.com/prometheus", "go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/contrib", "k8s.io/client-go", "k8s.io/api"},
 		reason: "csi stays light: what needs these is a package of its own"},
 	{in: []string{"."}, never: []string{"github.com/moby/sys/mount"}, tests: true,
