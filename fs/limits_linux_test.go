@@ -1,8 +1,13 @@
 package fs
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -57,4 +62,25 @@ func TestFormat_WhatMkfsAlwaysRefuses(t *testing.T) {
 			require.NoError(t, d.Format(t.Context(), f), "and with other options it works")
 		})
 	}
+}
+
+// TestFormat_BtrfsOfARecreatedVolume: the cache of libblkid still names the
+// device by the UUID of the volume that was deleted, which the new one of the
+// same name has too.
+func TestFormat_BtrfsOfARecreatedVolume(t *testing.T) {
+	d := open(t, looptest.Device(t, btrfsLeast))
+	cache := filepath.Join(t.TempDir(), "blkid.tab")
+	t.Setenv("BLKID_FILE", cache)
+	f := Format{Type: "btrfs", UUID: ours.String(), ReadsZero: true}
+	stale := func() {
+		now := time.Now()
+		line := fmt.Sprintf("<device DEVNO=\"%#04x\" TIME=\"%d.%06d\" UUID=\"%s\" TYPE=\"btrfs\">%s</device>\n", d.Number(), now.Unix(), now.Nanosecond()/1000, f.UUID, d.name)
+		require.NoError(t, os.WriteFile(cache, []byte(line), 0o600))
+	}
+	stale()
+	out, err := exec.Command("mkfs.btrfs", "-q", "-f", "-U", f.UUID, d.name).CombinedOutput()
+	require.Error(t, err, "if the tool no longer minds, neither this test nor the variable is needed")
+	require.Contains(t, string(out), "non-unique")
+	stale()
+	require.NoError(t, d.Format(t.Context(), f))
 }
