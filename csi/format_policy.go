@@ -2,6 +2,7 @@ package csi
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/csikit/csikit/fs"
@@ -60,6 +61,23 @@ func decideFormat(f formatFacts) (bool, error) {
 	return false, refuse(ErrUnavailable, "volume %s: its device could not be read in full, so it is neither formatted nor mounted%s", f.ID, evidence(c))
 }
 
+// decideEncryption says whether to make a header (true) or to open the one that
+// is there (false). Only an encrypted volume is used where encryption is asked
+// for; a new header is made where a file system would be.
+func decideEncryption(f formatFacts) (bool, error) {
+	c := f.Content
+	encrypted := c.Type == fs.TypeLUKS
+	switch {
+	case c.State == fs.Known && encrypted && !c.InProgress && c.Version == 2:
+		return false, nil
+	case c.State == fs.Known && encrypted && !c.InProgress:
+		return false, refuseContent(f, "it is encrypted by LUKS version "+strconv.Itoa(c.Version)+", and only version 2 is used")
+	case c.State == fs.Known && !encrypted:
+		return false, refuseContent(f, "it is to be encrypted but holds "+c.Type+" without encryption")
+	}
+	return decideFormat(f)
+}
+
 // copyOfNothing says what to do about an empty copy.
 const copyOfNothing = ", and nothing proves that the source was empty too: look at the source; if it never held data, make a new volume without a source instead"
 
@@ -104,6 +122,8 @@ func acceptContent(f formatFacts) error {
 	switch {
 	case f.Asked == "" && slices.Contains(mountable, have), f.Asked == have:
 		return nil
+	case have == fs.TypeLUKS:
+		return refuseContent(f, "it is encrypted ("+have+") and its class does not ask for encryption")
 	case f.Asked == "":
 		return refuseContent(f, "it holds "+have+", which is not a file system that can be mounted")
 	}

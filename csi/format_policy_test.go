@@ -102,11 +102,64 @@ func TestR1_OnlyProvenEmptyNewVolumesAreFormatted(t *testing.T) {
 	}
 }
 
+// TestDecideEncryption: a header is made where a file system would be, and
+// only LUKS2 is opened.
+func TestDecideEncryption(t *testing.T) {
+	fresh := formatFacts{ID: "v", UUID: encryptionUUID("d", "v"), Carried: carried{Origin: originNew, Dynamic: true}}
+	with := func(c fs.Content, edits ...func(*formatFacts)) formatFacts {
+		f := fresh
+		c.Evidence = []string{"what was found"}
+		f.Content = c
+		for _, edit := range edits {
+			edit(&f)
+		}
+		return f
+	}
+	header := fs.Content{State: fs.Known, Type: fs.TypeLUKS, Version: 2}
+	half := fs.Content{State: fs.Known, Type: fs.TypeLUKS, InProgress: true, UUID: fresh.UUID}
+	for name, test := range map[string]struct {
+		facts  formatFacts
+		format bool
+		text   string // "" for no error
+	}{
+		"empty":                      {with(fs.Content{State: fs.Empty}), true, ""},
+		"half-made, ours":            {with(half), true, ""},
+		"a header, whoever made it":  {with(header), false, ""},
+		"a header of a restored one": {with(header, func(f *formatFacts) { f.Carried.Origin = originRestore }), false, ""},
+		"a header, for readers":      {with(header, func(f *formatFacts) { f.ReadOnly = true }), false, ""},
+
+		"version 1":            {with(fs.Content{State: fs.Known, Type: fs.TypeLUKS, Version: 1}), false, "LUKS version 1"},
+		"plain":                {with(fs.Content{State: fs.Known, Type: "xfs"}), false, "holds xfs without encryption"},
+		"plain, half-made":     {with(fs.Content{State: fs.Known, Type: "xfs", InProgress: true, UUID: formatUUID("d", "v")}), false, "without encryption"},
+		"half-made by another": {with(half, func(f *formatFacts) { f.UUID = encryptionUUID("d", "w") }), false, "another program"},
+		"empty but marked":     {with(fs.Content{State: fs.Empty}, func(f *formatFacts) { f.Marked = true }), false, "marked"},
+		"half-made but marked": {with(half, func(f *formatFacts) { f.Marked = true }), false, "marked"},
+		"empty and restored":   {with(fs.Content{State: fs.Empty}, func(f *formatFacts) { f.Carried.Origin = originRestore }), false, "snapshot"},
+		"empty and static":     {with(fs.Content{State: fs.Empty}, func(f *formatFacts) { f.Carried = carried{} }), false, "FormatStatic"},
+		"empty, for readers":   {with(fs.Content{State: fs.Empty}, func(f *formatFacts) { f.ReadOnly = true }), false, "read-only"},
+		"unknown data":         {with(fs.Content{State: fs.NonEmptyUnknown}), false, "unknown kind"},
+		"ambiguous":            {with(fs.Content{State: fs.Ambiguous, Type: fs.TypeLUKS}), false, "several"},
+		"unreadable":           {with(fs.Content{}), false, "could not be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			format, err := decideEncryption(test.facts)
+			require.Equal(t, test.format, format)
+			if test.text == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, test.text)
+			require.ErrorContains(t, err, "what was found")
+		})
+	}
+}
+
 // TestRuling21_TheUUIDIsTheVolumes: it is the same everywhere and for ever.
 func TestRuling21_TheUUIDIsTheVolumes(t *testing.T) {
 	first := formatUUID("local.csi.csikit.dev", "vol-1")
 	require.Equal(t, first, formatUUID("local.csi.csikit.dev", "vol-1"))
 	require.NotEqual(t, first, formatUUID("local.csi.csikit.dev", "vol-2"))
 	require.NotEqual(t, first, formatUUID("ebs.csi.aws.com", "vol-1"))
+	require.NotEqual(t, first, encryptionUUID("local.csi.csikit.dev", "vol-1"))
 	require.Equal(t, "62d2880c-a43a-5dfd-bca7-90690b140ba8", first, "a change makes half-made file systems unknown")
 }

@@ -10,3 +10,9 @@ func formatUUID(driver, id string) string {
 	namespace := uuid.NewSHA1(uuid.NameSpaceDNS, []byte("fs.csikit.io"))
 	return uuid.NewSHA1(namespace, []byte(driver+"\x00"+id)).String()
 }
+
+// encryptionUUID is the UUID of the volume's encryption, which is not that of
+// the file system in it. It must never change either.
+func encryptionUUID(driver, id string) string {
+	return uuid.NewSHA1(uuid.MustParse(formatUUID(driver, id)), []byte(encryptLUKS2)).String()
+}

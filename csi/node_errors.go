@@ -38,6 +38,7 @@ var kinds = []struct{ err, kind error }{
 	{fs.ErrNotEmpty, ErrInUse},
 	{fs.ErrDamaged, ErrInUse},
 	{fs.ErrTooSmall, ErrUnavailable},
+	{fs.ErrPassphrase, ErrUnauthenticated},
 }
 
 // hostError says what was attempted and gives err its kind.

@@ -93,7 +93,7 @@ func (e *expanding) lost() (*volumeRecord, error) {
 		return nil, refuse(ErrNotFound, "volume %s is neither staged nor published on this node", id)
 	}
 	e.d.log.Warn("what was known about a volume is lost; it is grown as it is mounted", "id", id, "path", point)
-	return adopt(id, point, info), nil
+	return e.d.adopt(id, point, info), nil
 }
 
 func (e *expanding) growDevice(ctx context.Context) error {
@@ -124,10 +124,30 @@ func (e *expanding) grow(ctx context.Context, device *fs.Device, record *volumeR
 	if size < e.expansion.Size.Required {
 		return 0, refuse(ErrUnavailable, "volume %s: its device has %d bytes, not yet the %d required", id, size, e.expansion.Size.Required)
 	}
-	if record.Volume.Access.Block || record.Volume.ReadOnly {
-		return size, nil
+	if record.Encrypted {
+		return size, e.growEncrypted(ctx, device, record)
 	}
-	return size, e.d.grow(ctx, id, record.Path, device)
+	return size, e.growContent(ctx, device, record)
+}
+
+// growEncrypted makes the content of the encryption as large as its device.
+func (e *expanding) growEncrypted(ctx context.Context, device *fs.Device, record *volumeRecord) error {
+	l := e.d.luks(e.expansion.ID)
+	if err := device.GrowLUKS(ctx, l); err != nil {
+		return refuse(ErrUnavailable, "volume %s: %w", e.expansion.ID, err)
+	}
+	content, err := device.FindLUKS(l)
+	if err != nil {
+		return refuse(ErrUnavailable, "volume %s: %w", e.expansion.ID, err)
+	}
+	return errors.Join(e.growContent(ctx, content, record), content.Close())
+}
+
+func (e *expanding) growContent(ctx context.Context, device *fs.Device, record *volumeRecord) error {
+	if record.Volume.Access.Block || record.Volume.ReadOnly {
+		return nil
+	}
+	return e.d.grow(ctx, e.expansion.ID, record.Path, device)
 }
 
 // grow grows the file system that is mounted at path to the size of its

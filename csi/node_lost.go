@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/csikit/csikit/csi/internal/nodestate"
+	"github.com/csikit/csikit/fs"
 	"github.com/csikit/csikit/mount"
 )
 
@@ -52,11 +53,23 @@ func (d *Driver) claimed(id, path string) (bool, error) {
 }
 
 // adopt makes the record of a volume from what is mounted.
-func adopt(id, path string, info mount.Info) *volumeRecord {
+func (d *Driver) adopt(id, path string, info mount.Info) *volumeRecord {
 	r := &volumeRecord{Phase: phaseStaged, Boot: nodestate.BootID(), Path: path, Volume: recordedVolume{ID: id, ReadOnly: info.ReadOnly}}
 	r.Volume.Access.Block = info.Rdev != 0
 	if number := deviceOf(info); !anonymous(number) {
 		r.Device = &recordedDevice{Number: number, Path: info.Source}
 	}
+	d.adoptEncryption(r)
 	return r
+}
+
+// adoptEncryption completes a record by the encryption that is open for the
+// volume, and reports whether there is one.
+func (d *Driver) adoptEncryption(r *volumeRecord) bool {
+	below, err := fs.BelowLUKS(d.luks(r.Volume.ID))
+	if err != nil {
+		return false
+	}
+	r.Encrypted, r.Mapping, r.Device = true, r.Device, &recordedDevice{Number: below}
+	return true
 }

@@ -32,10 +32,22 @@ type volumeRecord struct {
 	Volume recordedVolume `json:"volume"`
 	// Device is set once a device has been opened and proven.
 	Device *recordedDevice `json:"device,omitempty"`
+	// Encrypted says that an encryption may be open on Device; Mapping is the
+	// device of its content, once there is one.
+	Encrypted bool            `json:"encrypted,omitempty"`
+	Mapping   *recordedDevice `json:"mapping,omitempty"`
 	// Share is the source of a share.
 	Share string `json:"share,omitempty"`
 	// Mount is set once something is mounted and verified.
 	Mount *recordedMount `json:"mount,omitempty"`
+}
+
+// content is the device that is mounted or bound.
+func (r *volumeRecord) content() *recordedDevice {
+	if r.Mapping != nil {
+		return r.Mapping
+	}
+	return r.Device
 }
 
 // A recordedDevice identifies a block device within one boot.

@@ -78,6 +78,8 @@ func (p *publication) verify(i mount.Info) error {
 		return p.differs("device " + majorMinor(i.Rdev) + ", not " + majorMinor(p.info.Rdev))
 	case !p.volume.Access.Block && (i.Device != p.info.Device || i.Root != p.info.Root):
 		return p.differs("another file system, or another directory of it")
+	case i.MissingContexts(p.volume.Access.Options) != nil:
+		return p.differs("a file system without " + strings.Join(i.MissingContexts(p.volume.Access.Options), ", "))
 	case p.volume.ReadOnly && !i.ReadOnly:
 		return p.differs("a mount that can be written")
 	case !p.volume.ReadOnly && i.ReadOnly && !p.info.ReadOnly:

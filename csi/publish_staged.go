@@ -6,6 +6,7 @@ import (
 
 	"github.com/csikit/csikit/csi/internal/keyop"
 	"github.com/csikit/csikit/csi/internal/nodestate"
+	"github.com/csikit/csikit/fs"
 	"github.com/csikit/csikit/mount"
 )
 
@@ -54,7 +55,7 @@ func (p *publication) proveStaged(record *volumeRecord) error {
 		return refuse(ErrInUse, "volume %s: what is mounted at %s has become %s since it was staged, as a file system with errors does: unstage it, so that the next stage checks it",
 			p.volume.ID, p.source, writability(p.info))
 	case p.volume.Access.Block && record.Device != nil:
-		return p.proveDevice(record.Device)
+		return p.proveDevice(record)
 	}
 	return nil
 }
@@ -66,12 +67,30 @@ func writability(i mount.Info) string {
 	return "writable"
 }
 
-func (p *publication) proveDevice(recorded *recordedDevice) error {
+func (p *publication) proveDevice(record *volumeRecord) error {
+	recorded := record.Device
 	device, err := recorded.open()
 	if err != nil {
 		return refuse(ErrInUse, "volume %s: the device that was staged, %s, cannot be used: %w; unstage it first", p.volume.ID, majorMinor(recorded.Number), err)
 	}
-	return errors.Join(proveSysfs(p.volume.ID, device, recorded.Sysfs), device.Close())
+	err = proveSysfs(p.volume.ID, device, recorded.Sysfs)
+	if err == nil && record.Encrypted {
+		err = p.proveDecrypted(device, record.Mapping)
+	}
+	return errors.Join(err, device.Close())
+}
+
+// proveDecrypted proves that the content of the encryption on the device is
+// what was staged.
+func (p *publication) proveDecrypted(device *fs.Device, mapping *recordedDevice) error {
+	content, err := device.FindLUKS(p.d.luks(p.volume.ID))
+	if err != nil {
+		return refuse(ErrInUse, "volume %s: %w; unstage it first", p.volume.ID, err)
+	}
+	if !mapping.is(recordMapping(content)) {
+		err = refuse(ErrInUse, "volume %s: its encryption is open as device %s now, which is not what was staged; unstage it first", p.volume.ID, majorMinor(content.Number()))
+	}
+	return errors.Join(err, content.Close())
 }
 
 // reviveShare mounts a dead share again, once for all publishes that find it

@@ -50,7 +50,10 @@ type Device struct {
 type Format struct {
 	// FSType overrides the CO's file system type if it is not empty.
 	FSType string
-	// Encrypt is "" or "luks2".
+	// Encrypt is "" or "luks2": then the device is encrypted, with the
+	// passphrase that the stage secrets have under "encryptionPassphrase",
+	// and the file system is in the encryption. A class asks for the same by
+	// fs.csikit.io/encrypt, without the backend.
 	Encrypt string
 	// Options are format options by the names that package fs lists; an
 	// unknown name or value is refused before anything is written.

@@ -32,6 +32,10 @@ type staging struct {
 	// revive says that a dead share is to be mounted again.
 	revive bool
 
+	// encryption and mkfs say how the device is to be encrypted and formatted.
+	encryption encryption
+	mkfs       map[string]string
+
 	record volumeRecord
 	// mounted is what was at the mount point when the call began; nil if
 	// nothing was.
@@ -100,6 +104,10 @@ func (s *staging) beginFresh(prior *volumeRecord) error {
 	if prior.thisBoot() && prior.Device != nil {
 		s.record.Device = prior.Device // an earlier attempt may have changed it
 		s.undo.add("free device "+majorMinor(prior.Device.Number), prior.Device.free)
+		if prior.Encrypted {
+			s.record.Encrypted = true
+			s.undo.add("close the encryption of volume "+s.volume.ID, s.closeEncryption)
+		}
 	}
 	return s.save()
 }

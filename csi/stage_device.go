@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 
 	"github.com/csikit/csikit/fs"
 	"github.com/csikit/csikit/mount"
@@ -35,10 +36,8 @@ func (s *staging) refuseDevice(spec Device) error {
 		return refuse(ErrInUse, "volume %s: a driver whose volumes are not staged must locate shares, not device %s", s.volume.ID, spec.Path)
 	case !s.volume.Access.Block && (mode == MultiNodeMultiWriter || mode == MultiNodeSingleWriter):
 		return refuse(ErrInUse, "volume %s: a file system on a block device cannot be used with %s: nodes would destroy each other's data; use a raw device", s.volume.ID, mode)
-	case spec.Format.Encrypt != "":
-		return refuse(ErrInUse, "volume %s: encryption %q is not supported by this version", s.volume.ID, spec.Format.Encrypt)
 	}
-	return nil
+	return s.readFormat(spec)
 }
 
 func (s *staging) stagePinned(device *fs.Device, spec Device) error {
@@ -51,6 +50,15 @@ func (s *staging) stagePinned(device *fs.Device, spec Device) error {
 		s.record.Device = recordDevice(device, spec)
 		s.record.Device.MadeReadOnly = s.volume.Access.Mode.ReadOnly() && readOnlyDevice(device)
 	}
+	if s.encryption.Kind != "" {
+		return s.stageEncrypted(device, spec)
+	}
+	return s.stageContent(device, spec)
+}
+
+// stageContent stages what the CO is to see: the device, or the content of the
+// encryption on it.
+func (s *staging) stageContent(device *fs.Device, spec Device) error {
 	if s.volume.Access.Block {
 		return s.stageBlock(device)
 	}
@@ -117,16 +125,18 @@ func readOnlyOptions(fstype string, v NodeVolume) []Option {
 // shows a device number of its own; package mount has compared its device when
 // it was mounted, and the record holds both numbers since.
 func (s *staging) verifyFilesystem(i mount.Info, device *fs.Device, spec Device) error {
-	asked := s.asked(spec)
+	asked, noted := s.asked(spec), s.record.content()
 	switch {
-	case s.record.Device.Number != device.Number():
-		return s.differs("device " + majorMinor(s.record.Device.Number) + ", not " + majorMinor(device.Number()))
+	case noted.Number != device.Number():
+		return s.differs("device " + majorMinor(noted.Number) + ", not " + majorMinor(device.Number()))
 	case !s.record.Mount.is(i) && deviceOf(i) != device.Number():
 		return s.differs("device " + majorMinor(deviceOf(i)) + ", not " + majorMinor(device.Number()))
 	case i.Root != "/":
 		return s.differs("only the directory " + i.Root + " of it")
 	case i.ReadOnly != s.volume.ReadOnly || i.SuperReadOnly != s.volume.ReadOnly:
 		return s.differs("a mount whose being read-only differs: an error of the file system, or another request, changed it")
+	case i.MissingContexts(s.volume.Access.Options) != nil:
+		return s.differs("a file system without " + strings.Join(i.MissingContexts(s.volume.Access.Options), ", "))
 	case asked != "" && i.Type != asked:
 		return s.differs("a file system " + i.Type + ", not " + asked)
 	}

@@ -2,7 +2,6 @@ package csi
 
 import (
 	"context"
-	"maps"
 
 	"github.com/csikit/csikit/fs"
 	"github.com/csikit/csikit/mount"
@@ -70,15 +69,19 @@ func (s *staging) asked(spec Device) string {
 	return s.volume.Access.FSType
 }
 
+// mkfsFormat is the file system to make, and an error if it cannot be made.
+func (s *staging) mkfsFormat(spec Device) (fs.Format, error) {
+	facts := s.formatFacts(fs.Content{}, spec, false)
+	how := fs.Format{Type: facts.want(), UUID: facts.UUID, Options: s.mkfs, ReadsZero: spec.ReadsZero}
+	return how, hostError(fs.CheckFormat(how), "volume %s: format it as %s", s.volume.ID, how.Type)
+}
+
 // format makes the file system. Whatever package fs finds that is not proven
 // empty it refuses by itself.
 func (s *staging) format(device *fs.Device, spec Device, found fs.Content) (fs.Content, error) {
-	facts := s.formatFacts(found, spec, false)
-	how := fs.Format{Type: facts.want(), UUID: facts.UUID, Options: map[string]string{}, ReadsZero: spec.ReadsZero}
-	maps.Copy(how.Options, s.carried.Format)
-	maps.Copy(how.Options, spec.Format.Options)
-	if err := fs.CheckFormat(how); err != nil {
-		return found, hostError(err, "volume %s: format it as %s", s.volume.ID, how.Type)
+	how, err := s.mkfsFormat(spec)
+	if err != nil {
+		return found, err
 	}
 	s.d.log.InfoContext(s.ctx.Op, "formatting", "id", s.volume.ID, "device", majorMinor(device.Number()), "fstype", how.Type,
 		"uuid", how.UUID, "options", how.Options, "origin", s.carried.Origin, "evidence", found.Evidence)

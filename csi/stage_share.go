@@ -15,6 +15,9 @@ func (s *staging) stageShare(share Share) error {
 	if s.volume.Access.Block {
 		return refuse(ErrInUse, "volume %s is a share and cannot be used as a raw device", s.volume.ID)
 	}
+	if s.carried.Format[optionEncrypt] != "" {
+		return refuse(ErrInvalid, "volume %s is a share, which %s%s cannot encrypt", s.volume.ID, formatPrefix, optionEncrypt)
+	}
 	if s.mounted == nil {
 		if err := s.mountShare(share); err != nil {
 			return err

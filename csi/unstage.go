@@ -113,15 +113,19 @@ func (u *unstaging) begin() error {
 	return u.d.volumeStore().Save(u.key, *u.record)
 }
 
-// adopt makes a record from what is mounted; nil if nothing is.
+// adopt makes a record from what is mounted, or open; nil if nothing is.
 func (u *unstaging) adopt() *volumeRecord {
 	for _, point := range u.points() {
 		info, err := u.d.opts.Mounts.Find(point)
 		if err != nil {
 			continue
 		}
-		r := adopt(u.key.Volume, u.path, info)
+		r := u.d.adopt(u.key.Volume, u.path, info)
 		r.Volume.Access.Block = point != u.path
+		return r
+	}
+	r := &volumeRecord{Boot: nodestate.BootID(), Path: u.path, Volume: recordedVolume{ID: u.key.Volume}}
+	if u.d.adoptEncryption(r) {
 		return r
 	}
 	return nil
@@ -173,6 +177,11 @@ func (u *unstaging) forgetTargets() error {
 func (u *unstaging) free() error {
 	if u.record.Device == nil || !u.record.thisBoot() {
 		return nil
+	}
+	if u.record.Encrypted {
+		if err := u.d.closeEncryption(u.ctx.Op, u.key.Volume); err != nil {
+			return err
+		}
 	}
 	return u.record.Device.free(u.ctx.Op)
 }

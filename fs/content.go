@@ -42,6 +42,8 @@ type Content struct {
 	Type string
 	// UUID is in lower case, or empty if the type has none that is read.
 	UUID string
+	// Version is that of the header if the type is [TypeLUKS], 0 otherwise.
+	Version int
 	// Size is that of the file system in bytes, 0 if not known.
 	Size int64
 	// Clean says that the file system was unmounted and has no errors on

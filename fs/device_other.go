@@ -57,6 +57,24 @@ func (*Device) Probe(context.Context) (Content, error) { return Content{}, errNo
 // Format is not supported.
 func (*Device) Format(context.Context, Format) error { return errNotHere }
 
+// FormatLUKS is not supported.
+func (*Device) FormatLUKS(context.Context, LUKS, Passphrase) error { return errNotHere }
+
+// OpenLUKS is not supported.
+func (*Device) OpenLUKS(context.Context, LUKS, Passphrase) (*Device, error) { return nil, errNotHere }
+
+// FindLUKS is not supported.
+func (*Device) FindLUKS(LUKS) (*Device, error) { return nil, errNotHere }
+
+// GrowLUKS is not supported.
+func (*Device) GrowLUKS(context.Context, LUKS) error { return errNotHere }
+
+// CloseLUKS is not supported.
+func CloseLUKS(context.Context, LUKS) error { return errNotHere }
+
+// BelowLUKS is not supported.
+func BelowLUKS(LUKS) (uint64, error) { return 0, errNotHere }
+
 // Check is not supported.
 func (*Device) Check(context.Context, Content) error { return errNotHere }
 

@@ -37,7 +37,13 @@
 //     ioctl, and is measured again afterwards (R13).
 //  8. [Gauge] never lets a dead mount block its caller beyond the context, and
 //     never has more than one stuck thread for it (R14).
-//  9. Format options are names and values of an allow-list (R15), refused by
+//  9. A device is encrypted under the same rules (R1, R9): [Device.FormatLUKS]
+//     needs proof of emptiness, can be killed anywhere and repeated, and leaves
+//     a content that is proven empty. An open encryption is found by the device
+//     below it and by its UUID in the kernel, never by its name (R2), and closed
+//     only when nothing uses it (R6). It grows without the passphrase (R13),
+//     which is on a child's standard input and nowhere else (R15).
+//  10. Format options are names and values of an allow-list (R15), refused by
 //     [CheckFormat] before anything is touched.
 //
 // # Format options
@@ -67,12 +73,14 @@
 // util-linux (busybox's is recognised and refused), mkfs.ext4 and e2fsck and
 // resize2fs of e2fsprogs 1.43 or later, mkfs.xfs of xfsprogs 5.10 or later,
 // mkfs.btrfs of btrfs-progs 5.10 or later; each only for its own file system.
-// Online growth of ext4 needs CAP_SYS_RESOURCE. On other systems everything
+// Encryption needs cryptsetup 2.4 or later and a kernel with dm-crypt. Online
+// growth of ext4 needs CAP_SYS_RESOURCE. On other systems everything
 // returns an error that wraps [errors.ErrUnsupported].
 //
 // # When not to use it
 //
 // A device with partitions, a member of an array or a volume group, and a LUKS
-// device are recognised, so that they are left alone; they are not managed.
+// device of version 1 are recognised, so that they are left alone; they are not
+// managed.
 // File systems over several devices are not supported.
 package fs

@@ -18,6 +18,9 @@ var (
 	// ErrDamaged says that a check found what it must not repair on its own.
 	// An administrator has to look at it; the file system must not be mounted.
 	ErrDamaged = errors.New("file system is damaged")
+	// ErrPassphrase says that an encrypted device does not open with the
+	// passphrase. Nothing was changed; it does not pass by itself.
+	ErrPassphrase = errors.New("the passphrase does not open the encrypted device")
 	// ErrTooSmall says that the device is smaller than what it should hold.
 	ErrTooSmall = errors.New("device is smaller than required")
 )

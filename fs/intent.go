@@ -9,7 +9,8 @@ import (
 )
 
 // An intent is written to sector 0 before mkfs.ext2, mkfs.ext3 or mkfs.ext4
-// runs, and removed when what it made has been verified.
+// runs, and removed when what it made has been verified; a LUKS header replaces
+// it.
 //
 // These three write directories, bitmaps and journal first and the superblock
 // last. If one is killed the device holds data that nobody could tell from a
@@ -46,7 +47,7 @@ func parseIntent(b []byte) (Content, bool) {
 		return Content{}, false
 	}
 	id := uuid.UUID(b[16:32])
-	for _, kind := range extTypes {
+	for _, kind := range append([]string{TypeLUKS}, extTypes...) {
 		if slices.Equal(b[:intentLength], intentFor(kind, id)) {
 			return Content{Type: kind, UUID: id.String(), InProgress: true}, true
 		}

@@ -36,7 +36,7 @@ func parseLUKS(b []byte, magic string, offset int64) (Content, bool) {
 	default:
 		return Content{}, false
 	}
-	return Content{Type: "crypto_LUKS", UUID: textUUID(b[168:208])}, true
+	return Content{Type: TypeLUKS, Version: int(be.Uint16(b[6:])), UUID: textUUID(b[168:208])}, true
 }
 
 // textUUID reads a UUID that is kept as text, ended by a zero byte.

@@ -15,7 +15,9 @@ import (
 //
 // The source may be a path below /proc/self/fd, which names an open file or
 // directory whatever its path has become; any other path must not be a symbolic
-// link. Attributes that the source's mount has, such as nodev, are kept.
+// link. Attributes that the source's mount has, such as nodev, are kept. A bind
+// mount has the SELinux contexts of its file system: if those are not the ones
+// among the options, Bind fails and undoes the mount (R16).
 func (k *Kernel) Bind(ctx context.Context, b Binding) error {
 	b.Target = filepath.Clean(b.Target)
 	if err := k.bind(ctx, b); err != nil {
@@ -41,10 +43,15 @@ func (k *Kernel) bind(ctx context.Context, b Binding) error {
 		return err
 	}
 	defer p.close()
-	if !k.Features().NewMount {
-		return k.bindOld(ctx, b.Source, a, p)
+	if k.Features().NewMount {
+		err = k.bindNew(ctx, b.Source, a, p)
+	} else {
+		err = k.bindOld(ctx, b.Source, a, p)
 	}
-	return k.bindNew(ctx, b.Source, a, p)
+	if err != nil {
+		return err
+	}
+	return k.checkContexts(ctx, options, b.Target)
 }
 
 // bindNew clones the source's mount out of sight, sets its attributes there and

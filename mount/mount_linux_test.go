@@ -258,6 +258,20 @@ func TestR16_MissingContextIsUndone(t *testing.T) {
 	})
 }
 
+// A bind mount has the context of its file system and no other.
+func TestR16_BindWithAnotherContextIsUndone(t *testing.T) {
+	each(t, func(t *testing.T, k *Kernel) {
+		dir := looptest.Dir(t)
+		source, at := target(t, dir, "source"), target(t, dir, "at")
+		require.NoError(t, k.Mount(t.Context(), Mount{Type: "tmpfs", Source: "scratch"}, source))
+		err := k.Bind(t.Context(), Binding{Source: source, Target: at, Options: []Option{{Key: "context", Value: "u:r:t:s0"}}})
+		require.ErrorIs(t, err, ErrOption)
+		require.ErrorContains(t, err, "context=u:r:t:s0")
+		notMounted(t, k, at)
+		require.NoError(t, k.Unmount(t.Context(), source))
+	})
+}
+
 func TestMount_Tmpfs(t *testing.T) {
 	each(t, func(t *testing.T, k *Kernel) {
 		at := target(t, looptest.Dir(t), "at")

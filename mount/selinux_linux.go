@@ -11,25 +11,18 @@ import (
 // checkContexts proves that SELinux contexts are in effect, and undoes the
 // mount if they are not.
 func (k *Kernel) checkContexts(ctx context.Context, options []Option, target string) error {
-	var missing []string
-	for _, o := range options {
-		if !isContext(o.Key) {
-			continue
-		}
-		info, err := k.find(target)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(info.Options, func(shown string) bool {
-			key, value, _ := strings.Cut(shown, "=")
-			return key == o.Key && unquote(value) == o.Value
-		}) {
-			missing = append(missing, o.String())
-		}
+	if !slices.ContainsFunc(options, func(o Option) bool { return isContext(o.Key) }) {
+		return nil
 	}
+	info, err := k.find(target)
+	if err != nil {
+		return err
+	}
+	missing := info.MissingContexts(options)
 	if missing == nil {
 		return nil
 	}
-	err := fmt.Errorf("%w: %s is not in effect: is SELinux enabled on this node?", ErrOption, strings.Join(missing, ", "))
+	err = fmt.Errorf("%w: %s is not in effect, but %q: SELinux is not enabled on this node, or the volume is mounted for another context",
+		ErrOption, strings.Join(missing, ", "), info.Options)
 	return errors.Join(err, k.unmount(context.WithoutCancel(ctx), target))
 }

@@ -70,7 +70,8 @@ type Binding struct {
 	ReadOnly bool
 	// Options: those that a mount (not a superblock) can have take effect:
 	// nodev, nosuid, noexec, noatime, nodiratime, relatime, strictatime,
-	// nosymfollow. Others belong to the staged mount and are ignored.
+	// nosymfollow. Others belong to the staged mount: SELinux contexts must be
+	// its own, the rest is ignored.
 	Options []Option
 }
 
