@@ -1,0 +1,146 @@
+package ebs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/csikit/csikit/csi"
+)
+
+// EC2 takes a few modifications of a volume a day, and none while one runs. So
+// the expansion and the modification of a volume that are asked for at about the
+// same time are made one: the first one to come reads the volume, and whoever
+// comes until then goes with it.
+
+// changes are the changes under way, by volume.
+type changes struct {
+	mu   sync.Mutex
+	next map[string]*change // not started; present and nil: one runs
+}
+
+// A change is what is to be made of a volume, by those who want it.
+type change struct {
+	size   *csi.SizeRange
+	perf   *performance
+	done   chan struct{}
+	grown  csi.Expanded
+	failed struct{ size, perf error }
+}
+
+// ExpandVolume implements [csi.Expander].
+func (b *Backend) ExpandVolume(ctx context.Context, e csi.Expansion) (csi.Expanded, error) {
+	if !volumeID.MatchString(e.ID) {
+		return csi.Expanded{}, notFound("volume", e.ID)
+	}
+	c, err := b.change(ctx, e.ID, func(c *change) { c.size = &e.Size })
+	if err != nil {
+		return csi.Expanded{}, err
+	}
+	return c.grown, c.failed.size
+}
+
+// ModifyVolume implements [csi.Modifier]. Everything is checked before anything
+// is applied; tags come last.
+func (b *Backend) ModifyVolume(ctx context.Context, m csi.Modification) error {
+	p, err := parseModification(m.Parameters)
+	if err != nil {
+		return err
+	}
+	tags, err := expandTags(p.tags, volumeFields(m.Owner))
+	if err != nil {
+		return err
+	}
+	if !volumeID.MatchString(m.ID) {
+		return notFound("volume", m.ID)
+	}
+	c, err := b.change(ctx, m.ID, func(c *change) { c.perf = p })
+	if err == nil {
+		err = c.failed.perf
+	}
+	if err == nil {
+		err = b.retag(ctx, m.ID, p, tags)
+	}
+	return err
+}
+
+// change joins the change of a volume that has not started yet, or is the first
+// one of a new one, and waits for it.
+func (b *Backend) change(ctx context.Context, id string, want func(*change)) (*change, error) {
+	q := &b.changes
+	q.mu.Lock()
+	if q.next == nil {
+		q.next = map[string]*change{}
+	}
+	c, running := q.next[id]
+	if c == nil {
+		c = &change{done: make(chan struct{})}
+		q.next[id] = c
+	}
+	want(c)
+	if !running {
+		b.group.Go(func() { b.runChanges(id) })
+	}
+	q.mu.Unlock()
+	select {
+	case <-c.done:
+		return c, nil
+	case <-ctx.Done():
+		return nil, ended(ctx, "the modification of volume "+id+" goes on")
+	}
+}
+
+// runChanges makes the changes of one volume, one after the other.
+func (b *Backend) runChanges(id string) {
+	for {
+		v, err := b.volumeToChange(b.life, id)
+		b.changes.mu.Lock()
+		c := b.changes.next[id]
+		b.changes.next[id] = nil
+		b.changes.mu.Unlock()
+		if err != nil {
+			c.failed.size, c.failed.perf = err, err
+		} else {
+			b.apply(b.life, v, c)
+		}
+		close(c.done)
+		b.changes.mu.Lock()
+		last := b.changes.next[id] == nil
+		if last {
+			delete(b.changes.next, id)
+		}
+		b.changes.mu.Unlock()
+		if last {
+			return
+		}
+	}
+}
+
+// apply makes both changes in one, or, if they do not go together, one after
+// the other, so that one that is wrong does not keep the other one back.
+func (b *Backend) apply(ctx context.Context, v *changing, c *change) {
+	if c.size != nil && c.perf != nil {
+		if _, err := v.target(c.size, c.perf); err == nil {
+			c.failed.size = b.modify(ctx, v, c.size, c.perf)
+			c.failed.perf = c.failed.size
+			c.grown.Size = v.sizeGiB * gib
+			return
+		}
+	}
+	if c.size != nil {
+		c.failed.size = b.modify(ctx, v, c.size, nil)
+		c.grown.Size = v.sizeGiB * gib
+	}
+	if c.perf != nil {
+		c.failed.perf = b.modify(ctx, v, nil, c.perf)
+	}
+}
+
+// explain adds to a refusal of EC2 what it is about.
+func explain(v *changing, err error) error {
+	if !hasCode(err, "IncorrectModificationState", "VolumeModificationRateExceeded") && !errors.Is(err, csi.ErrPending) {
+		return err
+	}
+	return fmt.Errorf("%w. EC2 takes a modification when the one before is completed (optimizing can take hours), at most 4 in 24 hours; %s", err, v.history())
+}

@@ -1,0 +1,227 @@
+package ebs
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/csikit/csikit/csi"
+)
+
+// A creation makes one volume, from nothing, a snapshot or another volume.
+type creation struct {
+	b        *Backend
+	spec     csi.VolumeSpec
+	p        *parameters
+	shape    shape
+	snapshot string
+	original *types.Volume
+	tags     []types.TagSpecification
+}
+
+// CreateVolume implements [csi.Provisioner].
+func (b *Backend) CreateVolume(ctx context.Context, spec csi.VolumeSpec) (*csi.Volume, error) {
+	return b.create(ctx, &creation{spec: spec})
+}
+
+// RestoreVolume implements [csi.Snapshotter].
+func (b *Backend) RestoreVolume(ctx context.Context, s csi.SnapshotRef, spec csi.VolumeSpec) (*csi.Volume, error) {
+	return b.create(ctx, &creation{spec: spec, snapshot: s.ID})
+}
+
+// CloneVolume implements [csi.Cloner]. A clone is in its original's zone.
+func (b *Backend) CloneVolume(ctx context.Context, source csi.VolumeRef, spec csi.VolumeSpec) (*csi.Volume, error) {
+	original, err := b.volume(ctx, source.ID)
+	if err != nil {
+		return nil, err
+	}
+	return b.create(ctx, &creation{spec: spec, original: original})
+}
+
+func (b *Backend) create(ctx context.Context, c *creation) (*csi.Volume, error) {
+	c.b = b
+	if err := c.plan(); err != nil {
+		return nil, err
+	}
+	v, err := c.find(ctx, 0)
+	if err == nil && v == nil {
+		v, err = c.make(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.check(v)
+}
+
+// plan decides everything that the request decides.
+func (c *creation) plan() (err error) {
+	if c.p, err = parseClass(c.spec.Parameters, c.spec.Mutable); err != nil {
+		return err
+	}
+	if c.shape, err = c.p.shapeOf(c.spec.Size); err != nil {
+		return err
+	}
+	for _, a := range c.spec.Access {
+		c.shape.multiAttach = c.shape.multiAttach || a.Mode.MultiNode()
+	}
+	if c.p.initRate > 0 && c.snapshot == "" {
+		c.p.initRate = 0 // EC2 refuses it for what is not made from a snapshot (aws-ebs-csi-driver#2691)
+	}
+	if c.original != nil && aws.ToBool(c.original.Encrypted) && c.p.encrypted != nil && !*c.p.encrypted {
+		return invalid("encrypted=false, but volume %s is encrypted, and so are its clones", *c.original.VolumeId)
+	}
+	tags, err := c.tagMap()
+	if err != nil {
+		return err
+	}
+	c.tags = tagSpecification(types.ResourceTypeVolume, tags)
+	return nil
+}
+
+func (c *creation) tagMap() (map[string]string, error) {
+	tags, err := expandTags(c.p.tags, volumeFields(c.spec.Owner))
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range c.p.untag {
+		delete(tags, key)
+	}
+	if c.p.iopsPerGB > 0 {
+		tags[tagIOPSPerGB] = strconv.FormatInt(c.p.iopsPerGB, 10)
+	}
+	if c.p.keepRatio != nil {
+		tags[tagKeepRatio] = strconv.FormatBool(*c.p.keepRatio)
+	}
+	maps.Copy(tags, ownerTags(c.spec.Owner))
+	maps.Copy(tags, c.b.o.ourTags(tagVolumeName, c.spec.Name))
+	return tags, nil
+}
+
+// tagSpecification lists tags in one order: EC2 compares requests by what they
+// say, and so do people.
+func tagSpecification(kind types.ResourceType, tags map[string]string) []types.TagSpecification {
+	return []types.TagSpecification{{ResourceType: kind, Tags: tagList(tags)}}
+}
+
+func tagList(tags map[string]string) []types.Tag {
+	var list []types.Tag
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		list = append(list, types.Tag{Key: aws.String(key), Value: aws.String(tags[key])})
+	}
+	return list
+}
+
+// check compares a volume with what the framework cannot see.
+func (c *creation) check(v *types.Volume) (*csi.Volume, error) {
+	wantsKey := c.p.kmsKey != "" || c.p.encrypted != nil && *c.p.encrypted
+	if wantsKey && !aws.ToBool(v.Encrypted) {
+		return nil, fmt.Errorf("%w: volume %s named %q is not encrypted", csi.ErrExists, *v.VolumeId, c.spec.Name)
+	}
+	out := toVolume(v, termFor(v, c.spec.Topology))
+	if len(c.p.format) > 0 {
+		if out.Context == nil {
+			out.Context = map[string]string{}
+		}
+		maps.Copy(out.Context, c.p.format)
+	}
+	return out, nil
+}
+
+// make tries the places in turn.
+func (c *creation) make(ctx context.Context) (*types.Volume, error) {
+	if c.original != nil {
+		at := place{zone: aws.ToString(c.original.AvailabilityZone)}
+		if len(c.spec.Topology.Requisite) > 0 && termFor(c.original, c.spec.Topology) == nil {
+			return nil, fmt.Errorf("%w: a clone is where its original is, and volume %s is in zone %s; asked for are %v",
+				csi.ErrExhausted, *c.original.VolumeId, at.zone, c.spec.Topology.Requisite)
+		}
+		return c.makeAt(ctx, at)
+	}
+	places, err := c.b.places(ctx, c.spec.Name, c.spec.Topology)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, at := range places {
+		v, err := c.makeAt(ctx, at)
+		if !errors.Is(err, csi.ErrExhausted) {
+			return v, err
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+// token is the client token of a volume: the same in every process, so that two
+// that make it at once make one. It changes with the generation, when the token
+// is burnt: EC2 remembers it for something that is not there any more.
+func token(name string, generation int) string {
+	sum := sha256.Sum256([]byte(name + "\x00" + strconv.Itoa(generation)))
+	return hex.EncodeToString(sum[:])
+}
+
+// call makes the volume, or finds the one that was made with the token.
+func (c *creation) call(ctx context.Context, at place, token string) (string, error) {
+	s := &c.shape
+	if c.original != nil {
+		in := &ec2.CopyVolumesInput{
+			SourceVolumeId: c.original.VolumeId, ClientToken: &token, TagSpecifications: c.tags,
+			VolumeType: types.VolumeType(s.volumeType.name), Size: int32OrNil(s.sizeGiB), Iops: int32OrNil(s.iops), Throughput: int32OrNil(s.throughput),
+			KmsKeyId: stringOrNil(c.p.kmsKey), Encrypted: c.encrypted(), MultiAttachEnabled: trueOrNil(s.multiAttach),
+		}
+		out, err := invoke(ctx, c.b.c, "CopyVolumes", (*ec2.Client).CopyVolumes, in)
+		if err != nil || len(out.Volumes) == 0 {
+			return "", cmp.Or(err, csi.ErrUnavailable)
+		}
+		return aws.ToString(out.Volumes[0].VolumeId), nil
+	}
+	in := &ec2.CreateVolumeInput{
+		AvailabilityZone: &at.zone, OutpostArn: stringOrNil(at.outpost), ClientToken: &token, TagSpecifications: c.tags,
+		VolumeType: types.VolumeType(s.volumeType.name), Size: int32OrNil(s.sizeGiB), Iops: int32OrNil(s.iops), Throughput: int32OrNil(s.throughput),
+		KmsKeyId: stringOrNil(c.p.kmsKey), Encrypted: c.encrypted(), MultiAttachEnabled: trueOrNil(s.multiAttach),
+		SnapshotId: stringOrNil(c.snapshot), VolumeInitializationRate: int32OrNil(c.p.initRate),
+	}
+	out, err := invoke(ctx, c.b.c, "CreateVolume", (*ec2.Client).CreateVolume, in)
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.VolumeId), nil
+}
+
+func (c *creation) encrypted() *bool {
+	if c.p.kmsKey != "" {
+		return aws.Bool(true)
+	}
+	return c.p.encrypted
+}
+
+func int32OrNil(n int64) *int32 {
+	if n == 0 {
+		return nil
+	}
+	return aws.Int32(int32(n))
+}
+
+func stringOrNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func trueOrNil(b bool) *bool {
+	if !b {
+		return nil
+	}
+	return &b
+}

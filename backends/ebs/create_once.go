@@ -1,0 +1,142 @@
+package ebs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/csikit/csikit/csi"
+)
+
+// Two things make a volume once. For as long as EC2 remembers client tokens (a
+// day) the token, which depends on nothing but the name; and its name tag, which
+// is there for ever but is seen late.
+
+// mostBurnt is how many volumes may vanish during one creation: one that is gone
+// for long, whose token EC2 remembers, and one that is new.
+const mostBurnt = 2
+
+// errVanished says that the volume of a token is not there any more.
+var errVanished = errors.New("vanished")
+
+// find returns the volume of the name when it can be used, or nil. It looks for
+// as long as lag says.
+func (c *creation) find(ctx context.Context, lag time.Duration) (*types.Volume, error) {
+	start := time.Now()
+	for {
+		list, _, err := c.b.volumesNamed.get(ctx, c.spec.Name)
+		if err != nil {
+			return nil, err
+		}
+		list = slices.DeleteFunc(list, func(v types.Volume) bool { return gone(v.State) || v.State == types.VolumeStateError })
+		if len(list) > 0 {
+			oldest := slices.MinFunc(list, func(a, b types.Volume) int {
+				return cmp.Or(aws.ToTime(a.CreateTime).Compare(aws.ToTime(b.CreateTime)), cmp.Compare(*a.VolumeId, *b.VolumeId))
+			})
+			if len(list) > 1 {
+				c.b.o.Logger.Warn("several volumes have one name, the oldest is used", "name", c.spec.Name, "volume", *oldest.VolumeId, "volumes", len(list))
+			}
+			return c.ready(ctx, &oldest)
+		}
+		rest := lag - time.Since(start)
+		if rest <= 0 {
+			return nil, nil
+		}
+		if err := sleep(ctx, min(rest, max(shortestPoll, lag/5))); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// ready waits until a volume that was seen can be used.
+func (c *creation) ready(ctx context.Context, v *types.Volume) (*types.Volume, error) {
+	if v.State == types.VolumeStateAvailable || v.State == types.VolumeStateInUse {
+		return v, nil
+	}
+	v, err := c.await(ctx, *v.VolumeId, time.Now())
+	if errors.Is(err, errVanished) {
+		return nil, nil
+	}
+	return v, err
+}
+
+// makeAt makes the volume in a place, once.
+func (c *creation) makeAt(ctx context.Context, at place) (*types.Volume, error) {
+	name, generation := c.spec.Name, 1
+	if known, ok := c.b.generations.Load(name); ok {
+		generation = known.(int)
+	}
+	for burnt := 0; ; generation++ {
+		id, err := c.call(ctx, at, token(name, generation))
+		if hasCode(err, "IdempotentParameterMismatch") {
+			// Somebody asked for this name in another way: for another zone
+			// or size, before a restart or a day ago.
+			if v, err := c.find(ctx, c.b.o.Consistency); v != nil || err != nil {
+				return v, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		v, err := c.await(ctx, id, time.Now().Add(shortestPoll/2))
+		if !errors.Is(err, errVanished) {
+			c.b.generations.Delete(name)
+			return v, err
+		}
+		c.b.generations.Store(name, generation+1)
+		if burnt++; burnt == mostBurnt {
+			return nil, c.failed(id, err)
+		}
+	}
+}
+
+// failed explains why EC2 took back a volume that it had promised.
+func (c *creation) failed(id string, err error) error {
+	key := "with the parameters given"
+	if c.p.kmsKey != "" {
+		key = "if the KMS key " + c.p.kmsKey + " does not exist, is disabled, or may not be used by this driver (kms:CreateGrant, kms:GenerateDataKeyWithoutPlaintext, kms:ReEncrypt*, kms:Decrypt)"
+	} else if c.p.encrypted != nil && *c.p.encrypted || c.snapshot != "" || c.original != nil {
+		key = "if the KMS key of the account or of the source cannot be used by this driver"
+	}
+	return fmt.Errorf("%w: EC2 promised volume %s and then dropped it, which it does %s: %w", csi.ErrFailed, id, key, err)
+}
+
+// await waits until a new volume can be used. One that is not seen for longer
+// than reads lag has vanished.
+func (c *creation) await(ctx context.Context, id string, first time.Time) (*types.Volume, error) {
+	var v types.Volume
+	last := time.Now()
+	err := c.b.volumes.watch(ctx, id, time.Until(first), func(seen types.Volume, found bool) (bool, error) {
+		if !found || gone(seen.State) {
+			if time.Since(last) > c.b.o.Consistency {
+				return false, fmt.Errorf("%w: EC2 has no volume %s", errVanished, id)
+			}
+			return false, nil
+		}
+		v, last = seen, time.Now()
+		if seen.State == types.VolumeStateError {
+			return false, fmt.Errorf("%w: volume %s is in state error", errVanished, id)
+		}
+		return seen.State == types.VolumeStateAvailable || seen.State == types.VolumeStateInUse, nil
+	})
+	switch {
+	case errors.Is(err, errVanished) && v.State == types.VolumeStateError:
+		if _, e := invoke(ctx, c.b.c, "DeleteVolume", (*ec2.Client).DeleteVolume, &ec2.DeleteVolumeInput{VolumeId: &id}); e != nil && !errors.Is(e, csi.ErrNotFound) {
+			return nil, fmt.Errorf("%w: volume %s is in state error and could not be deleted: %w", csi.ErrUnavailable, id, e)
+		}
+		return nil, err
+	case errors.Is(err, errVanished):
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w: volume %s is %q: %w", csi.ErrUnavailable, id, v.State, err)
+	}
+	return &v, nil
+}

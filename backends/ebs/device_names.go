@@ -1,0 +1,95 @@
+package ebs
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// candidates are the device names to attach volumes at, in the order in which
+// they are tried. EC2 accepts /dev/xvda[a-z] to /dev/xvdd[a-x]; those with c do
+// not work on some Windows instances, and the short names can collide with disks
+// of the instance (aws-ebs-csi-driver, device_names.go).
+var candidates = func() (names []string) {
+	for _, series := range []string{"xvdaa-z", "xvdba-z", "xvdda-x", "xvdb-z", "sdb-z"} {
+		stem, first, last := series[:len(series)-3], series[len(series)-3], series[len(series)-1]
+		for c := first; c <= last; c++ {
+			names = append(names, "/dev/"+stem+string(c))
+		}
+	}
+	return append(names, "/dev/sda2")
+}()
+
+// deviceNames reserves device names, of every node. A name is held from before
+// the call until it is seen in the instance's mapping, which lags, or until its
+// attachment is known not to exist; a name that EC2 says is in use although
+// nobody sees it is doubtful, and left alone for an hour.
+type deviceNames struct {
+	mu    sync.Mutex
+	nodes map[string]*nodeNames
+}
+
+type nodeNames struct {
+	held map[string]hold // by name
+	next int             // where to look first: names rest after use
+}
+
+type hold struct {
+	volume string
+	until  time.Time // zero: until it is seen
+}
+
+const doubtfulFor = time.Hour
+
+// take reserves a name for a volume, given those that the mapping shows, or
+// returns "" if there is none. A volume that holds a name gets that.
+func (d *deviceNames) take(node, volume string, mapped []string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.nodes == nil {
+		d.nodes = map[string]*nodeNames{}
+	}
+	n := d.nodes[node]
+	if n == nil {
+		n = &nodeNames{held: map[string]hold{}}
+		d.nodes[node] = n
+	}
+	for name, h := range n.held {
+		switch {
+		case slices.Contains(mapped, name), !h.until.IsZero() && time.Now().After(h.until):
+			delete(n.held, name)
+		case h.volume == volume && h.until.IsZero():
+			return name
+		}
+	}
+	for i := range candidates {
+		at := (n.next + i) % len(candidates)
+		name := candidates[at]
+		if _, taken := n.held[name]; !taken && !slices.Contains(mapped, name) {
+			n.held[name], n.next = hold{volume: volume}, at+1
+			return name
+		}
+	}
+	return ""
+}
+
+// settle says what became of the name that a volume holds: it is doubtful, or,
+// with 0, nothing is attached there. What is attached stays held until take sees
+// it.
+func (d *deviceNames) settle(node, volume string, doubt time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := d.nodes[node]
+	if n == nil {
+		return
+	}
+	for name, h := range n.held {
+		switch {
+		case h.volume != volume || !h.until.IsZero():
+		case doubt > 0:
+			n.held[name] = hold{volume: volume, until: time.Now().Add(doubt)}
+		default:
+			delete(n.held, name)
+		}
+	}
+}

@@ -1,0 +1,2 @@
+// Package ebs is a backend for Amazon EBS volumes.
+package ebs

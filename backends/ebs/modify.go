@@ -1,0 +1,203 @@
+package ebs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/csikit/csikit/csi"
+)
+
+// A changing is a volume as it is, or as the modification that runs makes it.
+type changing struct {
+	id string
+	shape
+	perGiB    int64 // of the tag, if the ratio is to be kept
+	last      *types.VolumeModification
+	modifying bool
+}
+
+// volumeToChange reads a volume and its last modification.
+func (b *Backend) volumeToChange(ctx context.Context, id string) (*changing, error) {
+	v, err := b.volume(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	m, modified, err := b.modifications.get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	c := &changing{id: id}
+	name, size, iops, throughput := v.VolumeType, v.Size, v.Iops, v.Throughput
+	if modified {
+		c.last, c.modifying = &m, m.ModificationState == types.VolumeModificationStateModifying
+		if c.modifying {
+			name, size, iops, throughput = m.TargetVolumeType, m.TargetSize, m.TargetIops, m.TargetThroughput
+		}
+	}
+	if c.volumeType, err = typeNamed(string(name)); err != nil {
+		return nil, fmt.Errorf("%w: volume %s: %w", csi.ErrUnavailable, id, err)
+	}
+	c.sizeGiB, c.iops, c.throughput = int64(aws.ToInt32(size)), int64(aws.ToInt32(iops)), int64(aws.ToInt32(throughput))
+	if tagValue(v.Tags, tagKeepRatio) == "true" {
+		c.perGiB, _ = strconv.ParseInt(tagValue(v.Tags, tagIOPSPerGB), 10, 32)
+	}
+	return c, nil
+}
+
+// target is the shape that a volume is to have. What nobody asked to change is 0
+// where EC2 decides it.
+func (v *changing) target(size *csi.SizeRange, p *performance) (shape, error) {
+	t := v.shape
+	if p != nil && p.volumeType != "" && p.volumeType != t.volumeType.name {
+		t.volumeType, _ = typeNamed(p.volumeType) // checked when it was parsed
+		t.iops, t.throughput = 0, 0
+	}
+	if size != nil && size.Required > t.sizeGiB*gib {
+		grown, err := t.volumeType.fit(*size)
+		if err != nil {
+			return t, err
+		}
+		t.sizeGiB = grown
+	}
+	if kind := t.volumeType; t.sizeGiB < kind.minGiB || t.sizeGiB > kind.maxGiB {
+		return t, invalid("volume %s has %d GiB, and %s volumes have %d to %d", v.id, t.sizeGiB, kind.name, kind.minGiB, kind.maxGiB)
+	}
+	perGiB := v.perGiB
+	if p != nil {
+		if p.keepRatio != nil && !*p.keepRatio || p.iops > 0 {
+			perGiB = 0
+		}
+		if p.iopsPerGB > 0 {
+			perGiB = p.iopsPerGB
+		}
+		if p.iops > 0 {
+			t.iops = p.iops
+		}
+		if p.throughput > 0 {
+			t.throughput = p.throughput
+		}
+	}
+	if perGiB > 0 && (t.sizeGiB != v.sizeGiB || p != nil && p.iopsPerGB > 0) {
+		t.iops = perGiB * t.sizeGiB
+		if p == nil || p.iopsPerGB == 0 { // nobody asked for this number: stay within what is possible
+			t.iops = min(max(t.iops, v.iops, t.volumeType.minIOPS), t.volumeType.mostIOPS(t.sizeGiB))
+		}
+	}
+	return t, v.check(t, p)
+}
+
+// check refuses what was asked for and is not possible.
+func (v *changing) check(t shape, p *performance) error {
+	if t.iops > 0 && (t.iops != v.iops || p != nil && p.iops > 0) {
+		if err := t.volumeType.checkIOPS(t.iops, t.sizeGiB); err != nil {
+			return fmt.Errorf("volume %s: %w", v.id, err)
+		}
+	}
+	if t.throughput > 0 && p != nil && p.throughput > 0 {
+		return t.volumeType.checkThroughput(t.throughput)
+	}
+	return nil
+}
+
+// modify gives the volume its new shape and waits until it has it. v is then as
+// the volume is.
+func (b *Backend) modify(ctx context.Context, v *changing, size *csi.SizeRange, p *performance) error {
+	t, err := v.target(size, p)
+	if err != nil {
+		return err
+	}
+	if t == v.shape {
+		if v.modifying {
+			return b.awaitModified(ctx, v, v.last.StartTime)
+		}
+		return nil
+	}
+	if v.modifying {
+		return explain(v, fmt.Errorf("%w: volume %s is being modified", csi.ErrPending, v.id))
+	}
+	in := &ec2.ModifyVolumeInput{VolumeId: &v.id}
+	if t.volumeType.name != v.volumeType.name {
+		in.VolumeType = types.VolumeType(t.volumeType.name)
+	}
+	if t.sizeGiB != v.sizeGiB {
+		in.Size = int32OrNil(t.sizeGiB)
+	}
+	if t.iops != v.iops {
+		in.Iops = int32OrNil(t.iops)
+	}
+	if t.throughput != v.throughput {
+		in.Throughput = int32OrNil(t.throughput)
+	}
+	out, err := invoke(ctx, b.c, "ModifyVolume", (*ec2.Client).ModifyVolume, in)
+	if err != nil {
+		return explain(v, err)
+	}
+	v.shape, v.modifying, v.last = t, true, out.VolumeModification
+	return b.awaitModified(ctx, v, out.VolumeModification.StartTime)
+}
+
+// awaitModified waits until a modification takes effect, which is before it is
+// completed.
+func (b *Backend) awaitModified(ctx context.Context, v *changing, started *time.Time) error {
+	wait, cancel := context.WithTimeout(ctx, b.o.AttachTimeout)
+	defer cancel()
+	err := b.modifications.watch(wait, v.id, 0, func(m types.VolumeModification, found bool) (bool, error) {
+		if !found || aws.ToTime(m.StartTime).Before(aws.ToTime(started)) {
+			return false, nil // a read that lags
+		}
+		v.last = &m
+		if m.ModificationState == types.VolumeModificationStateFailed {
+			return false, fmt.Errorf("%w: EC2 could not modify volume %s: %s", csi.ErrFailed, v.id, aws.ToString(m.StatusMessage))
+		}
+		v.modifying = m.ModificationState == types.VolumeModificationStateModifying
+		return !v.modifying, nil
+	})
+	if err != nil && wait.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: volume %s is still being modified; %s", csi.ErrPending, v.id, v.history())
+	}
+	return err
+}
+
+// history says what the last modification was.
+func (v *changing) history() string {
+	if v.last == nil {
+		return "no modification is on record"
+	}
+	return fmt.Sprintf("the last one of volume %s began at %s and is %s (%d %%)", v.id,
+		aws.ToTime(v.last.StartTime).UTC().Format(time.RFC3339), v.last.ModificationState, aws.ToInt64(v.last.Progress))
+}
+
+// retag sets and deletes tags.
+func (b *Backend) retag(ctx context.Context, id string, p *performance, tags map[string]string) error {
+	if p.iopsPerGB > 0 {
+		tags[tagIOPSPerGB] = strconv.FormatInt(p.iopsPerGB, 10)
+	}
+	if p.keepRatio != nil {
+		tags[tagKeepRatio] = strconv.FormatBool(*p.keepRatio)
+	}
+	var remove []types.Tag
+	for _, key := range p.untag {
+		delete(tags, key)
+		remove = append(remove, types.Tag{Key: aws.String(key)})
+	}
+	var errs []error
+	if len(tags) > 0 {
+		_, err := invoke(ctx, b.c, "CreateTags", (*ec2.Client).CreateTags, &ec2.CreateTagsInput{Resources: []string{id}, Tags: tagList(tags)})
+		errs = append(errs, err)
+	}
+	if len(remove) > 0 {
+		_, err := invoke(ctx, b.c, "DeleteTags", (*ec2.Client).DeleteTags, &ec2.DeleteTagsInput{Resources: []string{id}, Tags: remove})
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("%w: tags of volume %s: %w", csi.ErrUnavailable, id, err)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package ebs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/csikit/csikit/csi"
+)
+
+// CreateSnapshot implements [csi.Snapshotter]. Fast snapshot restore and lock
+// belong to it: a retry makes up for what is missing of them.
+func (b *Backend) CreateSnapshot(ctx context.Context, spec csi.SnapshotSpec) (*csi.Snapshot, error) {
+	p, err := parseSnapshotClass(spec.Parameters)
+	if err != nil {
+		return nil, err
+	}
+	if !volumeID.MatchString(spec.Volume.ID) {
+		return nil, notFound("volume", spec.Volume.ID)
+	}
+	made, err := b.snapshotNamed(ctx, spec.Name)
+	fresh := err == nil && made == nil
+	if fresh {
+		made, err = b.cut(ctx, spec, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if aws.ToString(made.VolumeId) == spec.Volume.ID { // else the framework refuses it
+		if err := b.finish(ctx, made, p, fresh); err != nil {
+			return nil, err
+		}
+	}
+	return toSnapshot(made), nil
+}
+
+// snapshotNamed finds the snapshot of a name, or nil. EC2 has no client token for
+// snapshots: if one of this name may just have been cut, by this process or by
+// one that ran until this one started, it looks until that would be seen.
+func (b *Backend) snapshotNamed(ctx context.Context, name string) (*types.Snapshot, error) {
+	certain := b.started.Add(b.o.Consistency)
+	if at, ok := b.uncertain.Load(name); ok {
+		certain = at.(time.Time).Add(b.o.Consistency)
+	}
+	list, _, err := b.snapshotsNamed.find(ctx, name, time.Until(certain))
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	b.uncertain.Delete(name)
+	oldest := slices.MinFunc(list, func(a, b types.Snapshot) int {
+		return cmp.Or(aws.ToTime(a.StartTime).Compare(aws.ToTime(b.StartTime)), cmp.Compare(*a.SnapshotId, *b.SnapshotId))
+	})
+	if oldest.State != types.SnapshotStateError {
+		return &oldest, nil
+	}
+	if err := b.DeleteSnapshot(ctx, csi.SnapshotRef{ID: *oldest.SnapshotId}); err != nil && !errors.Is(err, csi.ErrNotFound) {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%w: snapshot %s failed and was deleted: %s", csi.ErrUnavailable, *oldest.SnapshotId, aws.ToString(oldest.StateMessage))
+}
+
+func (b *Backend) cut(ctx context.Context, spec csi.SnapshotSpec, p *snapshotParameters) (*types.Snapshot, error) {
+	tags, err := expandTags(p.tags, snapshotFields(spec.Owner))
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(tags, b.o.ourTags(tagSnapshotName, spec.Name))
+	out, err := invoke(ctx, b.c, "CreateSnapshot", (*ec2.Client).CreateSnapshot, &ec2.CreateSnapshotInput{
+		VolumeId: &spec.Volume.ID, Description: aws.String("Created by csikit for volume " + spec.Volume.ID),
+		OutpostArn: stringOrNil(p.outpost), TagSpecifications: tagSpecification(types.ResourceTypeSnapshot, tags),
+	})
+	if err != nil {
+		if errors.Is(err, csi.ErrUnavailable) {
+			b.uncertain.Store(spec.Name, time.Now())
+		}
+		return nil, err
+	}
+	return &types.Snapshot{SnapshotId: out.SnapshotId, VolumeId: out.VolumeId, VolumeSize: out.VolumeSize, StartTime: out.StartTime, State: out.State, OutpostArn: out.OutpostArn}, nil
+}
+
+// DeleteSnapshot implements [csi.Snapshotter].
+func (b *Backend) DeleteSnapshot(ctx context.Context, s csi.SnapshotRef) error {
+	if !snapshotID.MatchString(s.ID) {
+		return notFound("snapshot", s.ID)
+	}
+	_, err := invoke(ctx, b.c, "DeleteSnapshot", (*ec2.Client).DeleteSnapshot, &ec2.DeleteSnapshotInput{SnapshotId: &s.ID})
+	return err
+}
+
+// Snapshot implements [csi.Snapshotter]. It may be another account's, if that
+// has shared it.
+func (b *Backend) Snapshot(ctx context.Context, s csi.SnapshotRef) (*csi.Snapshot, error) {
+	if !snapshotID.MatchString(s.ID) {
+		return nil, notFound("snapshot", s.ID)
+	}
+	found, ok, err := b.snapshots.find(ctx, s.ID, b.o.Consistency)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, notFound("snapshot", s.ID)
+	case found.State == types.SnapshotStateError:
+		return nil, fmt.Errorf("%w: snapshot %s failed: %s", csi.ErrFailed, s.ID, aws.ToString(found.StateMessage))
+	}
+	return toSnapshot(&found), nil
+}
+
+// ListSnapshots implements [csi.SnapshotLister].
+func (b *Backend) ListSnapshots(ctx context.Context, q csi.ListQuery) iter.Seq2[*csi.Snapshot, error] {
+	in := &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, Filters: b.ours(tagSnapshotName)}
+	if q.VolumeID != "" {
+		in.Filters = append(in.Filters, filter("volume-id", literal.Replace(q.VolumeID)))
+	}
+	return func(yield func(*csi.Snapshot, error) bool) {
+		err := b.describeSnapshots(ctx, in, func(s types.Snapshot) bool {
+			return s.State == types.SnapshotStateError || yield(toSnapshot(&s), nil)
+		})
+		if err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+func toSnapshot(s *types.Snapshot) *csi.Snapshot {
+	return &csi.Snapshot{
+		ID: aws.ToString(s.SnapshotId), VolumeID: aws.ToString(s.VolumeId), Size: int64(aws.ToInt32(s.VolumeSize)) * gib,
+		Created: aws.ToTime(s.StartTime), Ready: s.State == types.SnapshotStateCompleted,
+	}
+}

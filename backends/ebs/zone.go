@@ -1,0 +1,156 @@
+package ebs
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/csikit/csikit/csi"
+)
+
+// The topology keys are those of aws-ebs-csi-driver.
+const (
+	keyZone           = "topology.ebs.csi.aws.com/zone"
+	keyKubernetesZone = "topology.kubernetes.io/zone"
+	keyZoneID         = "topology.k8s.aws/zone-id"
+	keyRegion         = "topology.ebs.csi.aws.com/region"
+	keyPartition      = "topology.ebs.csi.aws.com/partition"
+	keyAccount        = "topology.ebs.csi.aws.com/account-id"
+	keyOutpost        = "topology.ebs.csi.aws.com/outpost-id"
+)
+
+var outpostKeys = []string{keyRegion, keyPartition, keyAccount, keyOutpost}
+
+// A place is where a volume can be made: a zone, and an outpost if not empty.
+type place struct {
+	zone, outpost string
+	term          csi.Topology // what asked for it; nil if nothing did
+}
+
+// zones are those of the region, read when they are first needed.
+type zones struct {
+	mu   sync.Mutex
+	list []types.AvailabilityZone
+	read time.Time
+}
+
+const zonesAge = time.Hour
+
+func (b *Backend) allZones(ctx context.Context) ([]types.AvailabilityZone, error) {
+	b.zones.mu.Lock()
+	defer b.zones.mu.Unlock()
+	if time.Since(b.zones.read) < zonesAge {
+		return b.zones.list, nil
+	}
+	out, err := invoke(ctx, b.c, "DescribeAvailabilityZones", (*ec2.Client).DescribeAvailabilityZones, &ec2.DescribeAvailabilityZonesInput{})
+	if err != nil {
+		return nil, err
+	}
+	b.zones.list, b.zones.read = out.AvailabilityZones, time.Now()
+	return b.zones.list, nil
+}
+
+// places returns where a volume can be, best first. Without a requirement that
+// is one zone, which depends on the name so that volumes spread and a retry
+// says the same.
+func (b *Backend) places(ctx context.Context, name string, r csi.TopologyRequirement) ([]place, error) {
+	all, err := b.allZones(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []place
+	for _, term := range r.Candidates() {
+		if zone := zoneOf(all, term); zone != "" {
+			out = append(out, place{zone: zone, outpost: outpostARN(term), term: term})
+		}
+	}
+	if len(out) == 0 && len(r.Requisite) == 0 {
+		var usable []string
+		for _, z := range all {
+			if z.State == types.AvailabilityZoneStateAvailable && (z.ZoneType == nil || *z.ZoneType == "availability-zone") {
+				usable = append(usable, aws.ToString(z.ZoneName))
+			}
+		}
+		if len(usable) > 0 {
+			slices.Sort(usable)
+			h := fnv.New32a()
+			_, _ = h.Write([]byte(name))
+			out = append(out, place{zone: usable[h.Sum32()%uint32(len(usable))]})
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%w: none of the topologies %v is a zone of this region", csi.ErrExhausted, r.Candidates())
+	}
+	return out, nil
+}
+
+// zoneOf returns the zone that a term names by each of its keys, or "".
+func zoneOf(all []types.AvailabilityZone, term csi.Topology) string {
+	for _, z := range all {
+		names := map[string]string{keyZone: aws.ToString(z.ZoneName), keyKubernetesZone: aws.ToString(z.ZoneName), keyZoneID: aws.ToString(z.ZoneId)}
+		named, fits := false, true
+		for key, have := range names {
+			want, ok := term[key]
+			named, fits = named || ok, fits && (!ok || want == have)
+		}
+		if named && fits {
+			return aws.ToString(z.ZoneName)
+		}
+	}
+	return ""
+}
+
+// volumeTopology says where a volume can be used: with the keys of the term that
+// it was made for, since whoever asked by one key must find one, else with all.
+func volumeTopology(v *types.Volume, term csi.Topology) csi.Topology {
+	full := csi.Topology{keyZone: aws.ToString(v.AvailabilityZone), keyKubernetesZone: aws.ToString(v.AvailabilityZone)}
+	if id := aws.ToString(v.AvailabilityZoneId); id != "" && term[keyZoneID] != "" {
+		full[keyZoneID] = id
+	}
+	addOutpost(full, aws.ToString(v.OutpostArn))
+	out := csi.Topology{}
+	for key, value := range full {
+		if _, asked := term[key]; asked {
+			out[key] = value
+		}
+	}
+	if out[keyZone]+out[keyKubernetesZone]+out[keyZoneID] == "" {
+		return full
+	}
+	return out
+}
+
+// outpostARN makes the ARN of the outpost that a topology names, or "".
+func outpostARN(t csi.Topology) string {
+	if t[keyOutpost] == "" {
+		return ""
+	}
+	return fmt.Sprintf("arn:%s:outposts:%s:%s:outpost/%s", t[keyPartition], t[keyRegion], t[keyAccount], t[keyOutpost])
+}
+
+// addOutpost is the reverse of outpostARN.
+func addOutpost(t csi.Topology, arn string) {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) == 6 {
+		t[keyPartition], t[keyRegion], t[keyAccount] = parts[1], parts[3], parts[4]
+		t[keyOutpost] = strings.TrimPrefix(parts[5], "outpost/")
+	}
+}
+
+// termFor returns the first topology asked for that a volume serves, or nil.
+func termFor(v *types.Volume, r csi.TopologyRequirement) csi.Topology {
+	for _, term := range r.Candidates() {
+		if term.Contains(volumeTopology(v, term)) {
+			return term
+		}
+	}
+	return nil
+}
