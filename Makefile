@@ -21,7 +21,7 @@ DEBS     = e2fsprogs xfsprogs btrfs-progs util-linux mount cryptsetup-bin kmod
 
 .PHONY: help
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: tools ## watch a real driver provision, mount, grow, snapshot, clone (root)
@@ -108,3 +108,22 @@ tools: ## install the host tools that are missing (Debian, root), else say how
 	else \
 		echo "install them with: sudo apt-get install -y $(DEBS)"; \
 	fi
+
+# Examples with a Dockerfile.
+IMAGES = $(patsubst examples/%/Dockerfile,%,$(wildcard examples/*/Dockerfile))
+
+.PHONY: images
+images: ## container images of the examples, with docker or buildah
+	examples/images/build.sh docker $(IMAGES)
+
+.PHONY: image-archives
+image-archives: ## the same as OCI archives in build/, without either (root, debootstrap)
+	examples/images/build.sh archive $(IMAGES)
+
+.PHONY: kind-up kind-demo kind-down
+kind-up: ## a kind cluster with a driver (EXAMPLE=local), installed by its manifests
+	examples/kind/kind.sh up
+kind-demo: ## claims and pods on it, and what became of them
+	examples/kind/kind.sh demo
+kind-down: ## delete it
+	examples/kind/kind.sh down

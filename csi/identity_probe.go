@@ -39,6 +39,11 @@ const (
 	probeTimeout = 10 * time.Second
 )
 
+// Probe says what the RPC of that name says: nil if the driver can work, an
+// error that wraps [ErrPending] while it starts, and else why it cannot. It may
+// be called at any time; the answer is up to a second old.
+func (d *Driver) Probe(ctx context.Context) error { return d.probe(ctx) }
+
 // probe returns nil if the driver can work, [ErrPending] while it starts, or
 // why it cannot work. It returns shortly before ctx's deadline.
 func (d *Driver) probe(ctx context.Context) error {

@@ -76,7 +76,7 @@ func (o *Options) withDefaults(name string) Options {
 		out.DefaultFSType = "ext4"
 	}
 	if out.StateDir == "" {
-		out.StateDir = "/var/lib/csikit/" + name
+		out.StateDir = DefaultStateDir(name)
 	}
 	if out.OperationTimeout == 0 {
 		out.OperationTimeout = 15 * time.Minute
@@ -95,3 +95,7 @@ func (o *Options) withDefaults(name string) Options {
 	}
 	return out
 }
+
+// DefaultStateDir is Options.StateDir of the driver of that name if none is
+// given.
+func DefaultStateDir(name string) string { return "/var/lib/csikit/" + name }

@@ -16,7 +16,8 @@
 // reserves the prefix CSI_ for itself. The command line wins.
 //
 // Instead of flags the command line may begin with a command: `manifests` prints
-// the driver's Kubernetes manifests.
+// the driver's Kubernetes manifests, `doctor` says what would go wrong on a node
+// and how to mend it (exit code 1 if something must be mended).
 //
 // Exit codes: 0 after an orderly stop, --help and --version; 1 when serving
 // failed; 2 when the configuration is wrong, with a message that says what to

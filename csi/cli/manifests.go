@@ -27,9 +27,9 @@ type manifests struct {
 	own     []string // flags that are not the driver's
 }
 
-func printManifests(ctx context.Context, p Program, args []string, stdout, _ io.Writer) error {
+func printManifests(ctx context.Context, p Program, line commandLine, stdout, _ io.Writer) error {
 	asked := newManifests(p)
-	if err := asked.parse(args, nil); err != nil {
+	if err := asked.parse(line.args, nil); err != nil {
 		return err
 	}
 	if asked.help {
@@ -37,7 +37,7 @@ func printManifests(ctx context.Context, p Program, args []string, stdout, _ io.
 		return nil
 	}
 	m := newManifests(p)
-	if err := m.parse(append(slices.Clone(p.Kubernetes.Args), args...), nil); err != nil {
+	if err := m.parse(append(slices.Clone(p.Kubernetes.Args), line.args...), nil); err != nil {
 		return err
 	}
 	passed, err := asked.passed()
@@ -47,7 +47,8 @@ func printManifests(ctx context.Context, p Program, args []string, stdout, _ io.
 	m.config.Args, m.config.LogLevel, m.config.KubeletDir = passed, strings.ToLower(m.logLevel.String()), m.kubeletDir
 	m.config.DefaultFSType, m.config.Hints = m.defaultFSType, p.Kubernetes
 	m.config.Hints.HostPaths = append(slices.Clone(p.Kubernetes.HostPaths), m.paths()...)
-	driver, closer, err := m.driver(ctx)
+	log := slog.New(slog.DiscardHandler)
+	driver, closer, err := m.driver(ctx, Config{NodeID: "node", Log: log, DescribeOnly: true})
 	if err != nil {
 		return err
 	}
@@ -119,25 +120,6 @@ func (m *manifests) paths() (dirs []string) {
 		}
 	}
 	return dirs
-}
-
-// driver makes the driver, which is asked what it can do and serves nothing.
-func (m *manifests) driver(ctx context.Context) (*csi.Driver, func(), error) {
-	log := slog.New(slog.DiscardHandler)
-	backend, err := m.program.Backend(ctx, Config{NodeID: "node", Log: log, DescribeOnly: true})
-	if err != nil {
-		return nil, nil, err
-	}
-	closer := func() {}
-	if c, ok := backend.(io.Closer); ok {
-		closer = func() { closeLogged(log, c) }
-	}
-	opts := m.options(m.program.version(), log)
-	if m.program.Options != nil {
-		m.program.Options(opts)
-	}
-	d, err := csi.New(m.program.Name, backend, opts)
-	return d, closer, err
 }
 
 func (m *manifests) print(d *csi.Driver, stdout io.Writer) error {

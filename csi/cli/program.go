@@ -77,7 +77,7 @@ func Main(p Program) {
 // Run sets the loggers of klog and of package slog, which are global, because
 // mount-utils and other libraries log there.
 func (p Program) Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	if code, ran := p.runCommand(ctx, args, stdout, stderr); ran {
+	if code, ran := p.runCommand(ctx, args, environ, stdout, stderr); ran {
 		return code
 	}
 	set := newSettings(p)

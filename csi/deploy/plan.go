@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/csikit/csikit/csi"
 )
 
 // A plan is one driver with one configuration: all objects are made of it.
@@ -86,7 +88,7 @@ func (p *plan) uses(sidecar string) bool {
 func (p *plan) pluginDir() string { return path.Join(p.KubeletDir, "plugins", p.driver.Name()) }
 
 // stateDir is the default of --state-dir.
-func (p *plan) stateDir() string { return "/var/lib/csikit/" + p.driver.Name() }
+func (p *plan) stateDir() string { return csi.DefaultStateDir(p.driver.Name()) }
 
 // labels select the pods of a component.
 func (p *plan) labels(component string) map[string]string {
