@@ -29,6 +29,10 @@
 //   - [github.com/csikit/csikit/csi] is the contract, [csi.Backend] and the
 //     optional interfaces, and the servers that turn a backend into a driver.
 //   - [github.com/csikit/csikit/csi/cli] is the main function that drivers share.
+//   - [github.com/csikit/csikit/csi/deploy] makes Kubernetes manifests of what a
+//     driver can do, [github.com/csikit/csikit/csi/registration] tells the
+//     kubelet of it, and [github.com/csikit/csikit/csi/doctor] says what a node
+//     lacks. csi/cli has them as commands and flags.
 //   - [github.com/csikit/csikit/csi/csitest] decides whether a backend is correct.
 //   - [github.com/csikit/csikit/mount] makes, verifies, finds and undoes mounts.
 //   - [github.com/csikit/csikit/fs] knows what is on a block device and changes
