@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -245,8 +244,6 @@ func syncFile(t *testing.T, path string) {
 	require.NoError(t, err)
 	require.NoError(t, errors.Join(f.Sync(), f.Close()))
 }
-
-func pidOf(c *exec.Cmd) string { return strconv.Itoa(c.Process.Pid) }
 
 func copyImage(t *testing.T, from, to string) {
 	out, err := exec.Command("cp", "--sparse=always", from, to).CombinedOutput()

@@ -59,7 +59,7 @@ func (d *Driver) volumeStats(ctx context.Context, id, path string) (Usage, error
 			return reported, err
 		}
 	}
-	if v.block {
+	if info.Rdev != 0 { // also where nothing was written down
 		return deviceUsage(id, info.Rdev)
 	}
 	return usage, failed
@@ -102,7 +102,7 @@ func (d *Driver) fileUsage(ctx context.Context, id, path string) (Usage, error) 
 }
 
 // A knownPath is a path where a volume is staged or published: where exactly
-// it is mounted, its staging path, and whether it is a raw device.
+// it is mounted, its staging path, and whether it is known to be a raw device.
 type knownPath struct {
 	point, staging string
 	block          bool

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -137,24 +135,14 @@ func testR6_APrivateCopyOfTheMountHoldsTheDevice(t *testing.T, only *mount.Featu
 	n, backend := newLoopNodeOn(t, only, "v")
 	require.NoError(t, n.stage("v"))
 	n.write(n.stagingPath("v"), "precious")
-	holder := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", "echo ready; exec sleep 60")
-	holder.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := holder.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, holder.Start())
-	t.Cleanup(func() { _ = holder.Process.Kill(); _ = holder.Wait() })
-	_, err = out.Read(make([]byte, 6))
-	require.NoError(t, err)
-
+	release := copyOfMounts(t, n.stagingPath("v"))
 	for range 2 {
 		n.want(codes.Aborted, n.unstage("v"), "another namespace")
 		require.Zero(t, n.mounts(), "nothing is mounted here any more")
 		n.restart()
 	}
 	require.Zero(t, backend.released)
-	require.FileExists(t, filepath.Join("/proc", pidOf(holder), "root", n.stagingPath("v"), "data"))
-	require.NoError(t, holder.Process.Kill())
-	_ = holder.Wait()
+	release()
 	require.Eventually(t, func() bool { return n.unstage("v") == nil }, 10*time.Second, 20*time.Millisecond)
 	require.Equal(t, 1, backend.released)
 	n.nothingLeft()

@@ -198,7 +198,7 @@ func TestR14_OneWaitForAllTargetsOfAShare(t *testing.T) {
 		for _, pod := range pods {
 			require.ErrorIs(t, mustFind(t, k, pod).Dead, ErrNoAnswer)
 		}
-		require.Less(t, time.Since(start), 20*k.patience/4)
+		require.Less(t, time.Since(start), 20*k.patience/2)
 		require.NoError(t, daemon.Close())
 		require.Eventually(t, func() bool { return k.watch.quiet() }, 10*time.Second, time.Millisecond)
 		for _, path := range append(pods, at) {
