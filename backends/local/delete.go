@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,9 @@ import (
 func (b *Backend) delete(ctx context.Context, p place) error {
 	return b.locked(ctx, p.key(), namelock.Exclusive, func() error {
 		e, err := b.load(p)
+		if errors.Is(err, csi.ErrNotFound) { // finish what a crash cut short: deleted is gone
+			return cmp.Or(b.discard(p), err)
+		}
 		if err != nil {
 			return err
 		}

@@ -313,14 +313,24 @@ func (v *volume) readAt(path string) []invariant.Violation {
 	return v.files.Check(path)
 }
 
-// work writes as a pod does, or, where the pod may only read, as another one.
-func (v *volume) work() error {
-	at := v.visible()
-	if at == "" || v.kind.reader {
-		return nil
+// writeAt is where a pod writes, or, where the pod may only read, another one;
+// "" if nobody can.
+func (v *volume) writeAt() string {
+	switch {
+	case v.kind.reader:
+		return ""
+	case v.model.published && v.model.readOnly:
+		return v.stagePoint()
 	}
-	if v.model.published && v.model.readOnly {
-		at = v.stagePoint()
+	return v.visible()
+}
+
+// work writes and fsyncs something, if that is possible now.
+func (v *volume) work() error { return v.workAt(v.writeAt()) }
+
+func (v *volume) workAt(path string) error {
+	if path == "" {
+		return nil
 	}
 	v.writes++
 	data := make([]byte, 5000)
@@ -328,9 +338,9 @@ func (v *volume) work() error {
 	forks.RLock()
 	defer forks.RUnlock()
 	if v.kind.fstype == "" {
-		return v.blocks.Write(at, int64(v.writes)*64<<10, data)
+		return v.blocks.Write(path, int64(v.writes)*64<<10, data)
 	}
-	return v.files.Write(at, fmt.Sprintf("file-%d", v.writes), data)
+	return v.files.Write(path, fmt.Sprintf("file-%d", v.writes), data)
 }
 
 // finish undoes everything and checks that the data was there till the end and
