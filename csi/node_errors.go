@@ -32,7 +32,7 @@ var kinds = []struct{ err, kind error }{
 	{mount.ErrOption, ErrInvalid},
 	{mount.ErrWrongDevice, ErrInUse},
 	{mount.ErrSameUUID, ErrInUse},
-	{mount.ErrMounted, ErrInUse},
+	{mount.ErrMounted, ErrPending}, // since it was looked at: by another process, whose mount is not this call's to undo
 	{fs.ErrBusy, ErrPending},
 	{fs.ErrOption, ErrInvalid},
 	{fs.ErrNotEmpty, ErrInUse},

@@ -47,3 +47,33 @@ func (v *volume) check(ctx context.Context, device string) error {
 	}
 	return nil
 }
+
+func mkdirs(paths ...string) error {
+	var errs []error
+	for _, p := range paths {
+		errs = append(errs, os.Mkdir(p, 0o700))
+	}
+	return errors.Join(errs...)
+}
+
+func rmdirs(paths ...string) error {
+	var errs []error
+	for _, p := range paths {
+		errs = append(errs, os.Remove(p))
+	}
+	return errors.Join(errs...)
+}
+
+func runTool(name string, args ...string) error {
+	out := new(log)
+	cmd := exec.Command(name, args...)
+	cmd.Stdout, cmd.Stderr = out, out
+	err := launch(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		return fmt.Errorf("%s %v: %w: %s", name, args, err, out)
+	}
+	return nil
+}
