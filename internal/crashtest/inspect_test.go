@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 
 	"google.golang.org/grpc/codes"
@@ -76,4 +77,9 @@ func runTool(name string, args ...string) error {
 		return fmt.Errorf("%s %v: %w: %s", name, args, err, out)
 	}
 	return nil
+}
+
+// unstagesRun counts the unstage operations that a driver has ended.
+func unstagesRun(d *driver) int {
+	return strings.Count(d.log.String(), "msg=operation rpc=NodeUnstageVolume")
 }
