@@ -83,6 +83,20 @@
 // Exclusion between processes is the storage's business: a new leader can run
 // beside an old one.
 //
+// # What a StorageClass can say to every driver
+//
+// Parameters that begin with fs.csikit.io/ are the framework's; a backend does
+// not see them. They are the format options that package fs lists, such as
+// fs.csikit.io/blockSize, and for volumes that are devices
+//
+//	fs.csikit.io/encrypt: luks2
+//	fs.csikit.io/luksDiscard: "true" or "false", the default
+//	fs.csikit.io/luksSectorSize: 512, 1024, 2048 or 4096 bytes
+//
+// with the passphrase under the key encryptionPassphrase in the secret that the
+// class names by csi.storage.k8s.io/node-stage-secret-name and -namespace. What
+// no node could do with them is INVALID_ARGUMENT when the volume is created.
+//
 // # What not to do
 //
 //   - Don't wrap a backend in a decorator: that hides its optional interfaces.

@@ -160,6 +160,7 @@ func TestRuling21_TheUUIDIsTheVolumes(t *testing.T) {
 	require.Equal(t, first, formatUUID("local.csi.csikit.dev", "vol-1"))
 	require.NotEqual(t, first, formatUUID("local.csi.csikit.dev", "vol-2"))
 	require.NotEqual(t, first, formatUUID("ebs.csi.aws.com", "vol-1"))
-	require.NotEqual(t, first, encryptionUUID("local.csi.csikit.dev", "vol-1"))
+	require.Equal(t, "62d2880c-a43a-5dfd-bca7-90690b140ba8", first, "volumes in the field have it")
+	require.Equal(t, "4a290819-6ebf-583a-a0b4-3114fcece3f2", encryptionUUID("local.csi.csikit.dev", "vol-1"), "volumes in the field have it")
 	require.Equal(t, "62d2880c-a43a-5dfd-bca7-90690b140ba8", first, "a change makes half-made file systems unknown")
 }
