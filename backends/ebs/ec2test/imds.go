@@ -1,0 +1,8 @@
+package ec2test
+
+import (
+	"net/http"
+)
+
+// IMDS serves the metadata service.
+func (s *Server) IMDS(instance string) http.Handler { return http.NotFoundHandler() }

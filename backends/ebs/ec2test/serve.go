@@ -1,0 +1,96 @@
+package ec2test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// TB is what NewServer needs of a testing.TB.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Fatalf(format string, args ...any)
+}
+
+// NewServer makes a server for a test, that listens on a free port of this
+// host (see [Server.URL]) until the test ends.
+func NewServer(t TB, o Options) *Server {
+	t.Helper()
+	s, err := New(o)
+	if err == nil {
+		_, err = s.Listen("127.0.0.1:0")
+	}
+	if err != nil {
+		t.Fatalf("ec2test: %v", err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Handler serves EC2 at /, and IMDS at /latest/ for the first instance and at
+// /imds/<instance>/latest/ for each.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", s.query)
+	mux.Handle("/latest/", s.IMDS(""))
+	mux.HandleFunc("/imds/{instance}/", func(w http.ResponseWriter, r *http.Request) {
+		instance := r.PathValue("instance")
+		http.StripPrefix("/imds/"+instance, s.IMDS(instance)).ServeHTTP(w, r)
+	})
+	return mux
+}
+
+// Listen serves [Server.Handler] on a TCP address until Close, and returns the
+// endpoint for clients.
+func (s *Server) Listen(address string) (url string, err error) {
+	return s.listen(address, s.Handler())
+}
+
+// ListenIMDS serves only IMDS, as the instance sees it at 169.254.169.254, on
+// an address of its own.
+func (s *Server) ListenIMDS(address, instance string) (url string, err error) {
+	return s.listen(address, s.IMDS(instance))
+}
+
+// URL is the endpoint of the first Listen.
+func (s *Server) URL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.urls) == 0 {
+		return ""
+	}
+	return s.urls[0]
+}
+
+func (s *Server) listen(address string, handler http.Handler) (string, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", fmt.Errorf("ec2test: %w", err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	s.wg.Add(2)
+	go func() {
+		defer s.wg.Done()
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.o.Logger.Error("ec2test no longer listens", "address", l.Addr(), "error", err)
+		}
+	}()
+	go func() {
+		defer s.wg.Done()
+		<-s.done.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close()
+		}
+	}()
+	url := "http://" + l.Addr().String()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.urls = append(s.urls, url)
+	return url, nil
+}
