@@ -8,13 +8,13 @@ import (
 )
 
 func TestMemory(t *testing.T) {
-	Run(t, func(*testing.T) Harness { return NewMemory(nil).Harness() })
+	RunParallel(t, func(*testing.T) Harness { return NewMemory(nil).Harness() })
 }
 
 // TestMemoryWithTopology is a store whose nodes are in two zones, and whose
 // snapshots are not ready at once.
 func TestMemoryWithTopology(t *testing.T) {
-	Run(t, func(*testing.T) Harness { return zoned().Harness() })
+	RunParallel(t, func(*testing.T) Harness { return zoned().Harness() })
 }
 
 func zoned() *Memory {
@@ -30,7 +30,7 @@ func zoned() *Memory {
 
 // TestMinimal is a backend of four methods: the kit runs what it can.
 func TestMinimal(t *testing.T) {
-	Run(t, func(*testing.T) Harness {
+	RunParallel(t, func(*testing.T) Harness {
 		m := NewMemory(nil)
 		h := m.Harness()
 		h.Backend = func() csi.Locator { return m.Minimal() }
@@ -41,7 +41,7 @@ func TestMinimal(t *testing.T) {
 
 // TestLocateOnly is a driver of volumes made by hand.
 func TestLocateOnly(t *testing.T) {
-	Run(t, func(*testing.T) Harness {
+	RunParallel(t, func(*testing.T) Harness {
 		m := NewMemory(nil)
 		h := m.Harness()
 		h.Backend = func() csi.Locator { return m.LocateOnly() }

@@ -13,8 +13,20 @@ import (
 // newHarness. A check that the driver's capabilities do not select is skipped
 // and says what it needs. Run one with -run 'TestX/Rule10/PublishToSecondNode'.
 func Run(t *testing.T, newHarness func(*testing.T) Harness) {
+	runAll(t, newHarness, func(*testing.T) {})
+}
+
+// RunParallel is [Run] with checks that run side by side, which saves the time
+// that real devices take. newHarness is called concurrently, and what it returns
+// must share nothing.
+func RunParallel(t *testing.T, newHarness func(*testing.T) Harness) {
+	runAll(t, newHarness, (*testing.T).Parallel)
+}
+
+func runAll(t *testing.T, newHarness func(*testing.T) Harness, begin func(*testing.T)) {
 	for _, c := range checks() {
 		t.Run(c.name, func(t *testing.T) {
+			begin(t)
 			h := newHarness(t)
 			if h.Devices {
 				looptest.NeedRoot(t)

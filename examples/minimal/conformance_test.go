@@ -10,7 +10,7 @@ import (
 // TestConformance is all that a backend's author needs to write to have it
 // checked against the specification. Mounts are in memory: it needs no root.
 func TestConformance(t *testing.T) {
-	csitest.Run(t, func(t *testing.T) csitest.Harness {
+	csitest.RunParallel(t, func(t *testing.T) csitest.Harness {
 		dir := t.TempDir()
 		return csitest.Harness{Backend: func() csi.Locator { return backend(dir) }}
 	})
