@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	csipb "github.com/container-storage-interface/spec/lib/go/csi"
+
+	"github.com/csikit/csikit/internal/invariant"
 )
 
 // cleanUp removes all that the check has made, newest first, as a CO does, and
@@ -24,6 +26,9 @@ func (s *session) cleanUp() {
 	if left := s.mountsLeft(); len(left) > 0 {
 		s.Errorf("mounts are left: %v", left)
 	}
+	if s.h.Devices {
+		s.invariants(invariant.Leftovers(invariant.Scope{Dir: s.dir}))
+	}
 	if ops := s.driver.Operations(); len(ops) > 0 {
 		s.Errorf("operations still run: %+v", ops)
 	}
@@ -33,6 +38,14 @@ func (s *session) cleanUp() {
 	}
 	if left := s.h.Leaks(); len(left) > 0 {
 		s.Errorf("the storage or the host still has: %s", strings.Join(left, "; "))
+	}
+}
+
+// invariants fails the check for each invariant that does not hold.
+func (s *session) invariants(found []invariant.Violation) {
+	s.Helper()
+	for _, v := range found {
+		s.Errorf("%v", v)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	csipb "github.com/container-storage-interface/spec/lib/go/csi"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/invariant"
 	"github.com/csikit/csikit/internal/looptest"
 )
 
@@ -49,6 +50,7 @@ func Stress(t *testing.T, h Harness, duration time.Duration) {
 	seed := envSeed(t)
 	t.Logf("stress: %d goroutines, %d volumes, %v, CSIKIT_SEED=%d", stressWorkers, stressVolumes, duration, seed)
 	x.run(duration, seed)
+	x.noneStacked()
 	s.cleanUp()
 	x.report(duration)
 }
@@ -101,6 +103,21 @@ func (x *stress) run(duration time.Duration, seed uint64) {
 		})
 	}
 	wg.Wait()
+}
+
+// noneStacked proves that no target has more than one mount, where mounts are
+// real: package mounttest never stacks.
+func (x *stress) noneStacked() {
+	if !x.s.h.Devices {
+		return
+	}
+	for _, o := range x.s.objects {
+		if v, ok := o.(*volume); ok {
+			for _, target := range v.targets {
+				x.s.invariants(invariant.Targets(invariant.Target{Path: target}))
+			}
+		}
+	}
 }
 
 // step sends one random RPC.

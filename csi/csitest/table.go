@@ -4,8 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/moby/sys/mountinfo"
-
+	"github.com/csikit/csikit/internal/invariant"
 	"github.com/csikit/csikit/mount"
 	"github.com/csikit/csikit/mount/mounttest"
 )
@@ -26,11 +25,8 @@ func (s *session) mountsLeft() (left []string) {
 		}
 		return left
 	}
-	infos, err := mountinfo.GetMounts(mountinfo.PrefixFilter(s.dir))
+	left, err := invariant.Mounts(s.dir)
 	s.must("read the mount table", err)
-	for _, i := range infos {
-		left = append(left, i.Mountpoint)
-	}
 	return left
 }
 

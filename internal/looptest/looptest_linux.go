@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/moby/sys/mountinfo"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/csikit/csikit/internal/invariant"
 	"github.com/csikit/csikit/internal/loopdev"
 )
 
@@ -52,7 +49,11 @@ func detach(t testing.TB, path string, dev, ino uint64) {
 // them. A device may take a moment to go, since other processes that look for
 // theirs hold each device for an instant.
 func checkLeaks(t testing.TB, dir string) {
-	for _, target := range mountsBelow(t, dir) {
+	targets, err := invariant.Mounts(dir)
+	if err != nil {
+		t.Errorf("leak check: %v", err)
+	}
+	for _, target := range targets {
 		t.Errorf("leak: %s is still mounted", target)
 		if err := unix.Unmount(target, unix.MNT_DETACH); err != nil {
 			t.Errorf("clean up: unmount %s: %v", target, err)
@@ -60,7 +61,10 @@ func checkLeaks(t testing.TB, dir string) {
 	}
 	var left []string
 	for deadline := time.Now().Add(3 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if left = devicesBelow(t, dir); len(left) == 0 {
+		if left, err = invariant.Loops(dir); err != nil {
+			t.Errorf("leak check: %v", err)
+		}
+		if len(left) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -73,35 +77,6 @@ func checkLeaks(t testing.TB, dir string) {
 			t.Errorf("clean up: %v", err)
 		}
 	}
-}
-
-// mountsBelow lists the mount points below dir, the last mounted first.
-func mountsBelow(t testing.TB, dir string) (targets []string) {
-	infos, err := mountinfo.GetMounts(mountinfo.PrefixFilter(dir))
-	if err != nil {
-		t.Errorf("leak check: %v", err)
-	}
-	for _, info := range infos {
-		targets = append(targets, info.Mountpoint)
-	}
-	slices.Reverse(targets)
-	return targets
-}
-
-// devicesBelow lists the loop devices on files below dir. It goes by path, which
-// is good enough for files that this process made, and opens no device.
-func devicesBelow(t testing.TB, dir string) (devices []string) {
-	names, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
-	if err != nil {
-		t.Errorf("leak check: %v", err)
-	}
-	for _, name := range names {
-		backing, err := os.ReadFile(name)
-		if err == nil && strings.HasPrefix(string(backing), dir+"/") {
-			devices = append(devices, "/dev/"+filepath.Base(filepath.Dir(filepath.Dir(name))))
-		}
-	}
-	return devices
 }
 
 func detachPath(path string) error {
