@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/csikit/csikit/internal/crashpoint"
 )
 
 // Device is an open block device; it stays the same one until Close.
@@ -89,6 +91,7 @@ func (d *Device) SetReadOnly(readOnly bool) error {
 	if readOnly {
 		flag = 1
 	}
+	crashpoint.Step("fs: set read-only")
 	if err := ioctl(d.file, unix.BLKROSET, unsafe.Pointer(&flag)); err != nil {
 		return fmt.Errorf("set %s read-only to %t: %w", d, readOnly, err)
 	}
