@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Runs in the virtual machine: each test binary in $VM_OUT, in the folder of its
+# package, below the source tree $1; $2 is the pattern for -test.run. Writes
+# $VM_OUT/summary, and fails if a test fails, if a device, a mount or a process
+# in state D is left behind, or if the kernel has complained.
+set -uo pipefail
+tree=$1 pattern=$2 failed=0
+printf 'booted after %s s: Linux %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$(uname -r)"
+
+count() { grep -c "^ *--- $1" "$log"; }
+
+# Kernel messages that no fault of ours may cause.
+complaints='BUG:|WARNING:|Oops|general protection|Call Trace|blocked for more than'
+
+left_behind() {
+	dmsetup ls 2>/dev/null | grep -v '^No devices found' | sed 's/^/left behind: mapping /'
+	losetup -a | sed 's/^/left behind: /'
+	awk '$5 ~ "^/vm-tmp/." { print "left behind: mount " $5 }' /proc/self/mountinfo
+	ps -eo pid,stat,args 2>/dev/null | awk '$2 ~ /^D/ && $3 !~ /^\[/ { print "left behind: in state D: " $0 }'
+}
+
+while read -r package; do
+	began=$SECONDS log=$VM_OUT/$(echo "$package" | tr / _).log status=0
+	printf '\n=== %s\n' "$package"
+	dmesg -C
+	(cd "$tree/$package" && "$VM_OUT/$(echo "$package" | tr / _).test" -test.v -test.timeout 40m -test.run "$pattern") >"$log" 2>&1 || status=$?
+	grep -E '^ *--- |^(FAIL|PASS|panic)|measured:' "$log"
+	{ left_behind; dmesg | grep -E "$complaints"; } >>"$log.after"
+	if [ -s "$log.after" ]; then
+		cat "$log.after"
+		[ "$status" != 0 ] || status=1
+	fi
+	if [ "$status" != 0 ]; then
+		failed=1
+		printf '\n--- output of %s:\n' "$package"
+		cat "$log"
+		dmesg | tail -n 40
+	fi
+	printf '%-22s %s  %4d passed %3d failed %3d skipped  %4d s\n' "$package" "$([ "$status" = 0 ] && echo ok || echo FAIL)" \
+		"$(count PASS)" "$(count FAIL)" "$(count SKIP)" $((SECONDS - began)) | tee -a "$VM_OUT/summary"
+done <"$VM_OUT/packages"
+exit $failed
