@@ -36,6 +36,10 @@ test-root: tools ## all tests, uncached, and refuse to skip what needs root
 	@test "$$(id -u)" = 0 || { echo "test-root: run it as root: it makes loop devices and mounts" >&2; exit 1; }
 	$(GO) test -count=1 $(PACKAGES)
 
+.PHONY: test-vm
+test-vm: tools ## the privileged tests and faults of device-mapper and NVMe, in a throw-away virtual machine
+	@bash internal/vm/test.sh
+
 .PHONY: race
 race: tools ## tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race $(PACKAGES)

@@ -112,7 +112,7 @@ make_command() {
 	local command share here
 	command=$(printf '%q ' "$@") share=$(printf '%q' "$out") here=$(printf '%q' "$PWD")
 	cat >"$dir/command" <<GUEST
-export HOME=/root PATH=$(printf '%q' "$PATH") LC_ALL=C CSIKIT_IN_VM=1 DM_DISABLE_UDEV=1
+export HOME=/root PATH=$(printf '%q' "$PATH") LC_ALL=C CSIKIT_IN_VM=1 DM_DISABLE_UDEV=1 VM_HOST_DIR=$(printf '%q' "$dir")
 mount -t tmpfs tmpfs /run
 mkdir -p /run/lock /dev/pts /dev/shm /dev/mqueue /lib/modules /vm-tmp $share
 mount -t devpts devpts /dev/pts
@@ -151,7 +151,7 @@ boot() {
 		-chardev "socket,id=guest,path=$dir/qmp.sock" -device virtio-serial-pci -device virtserialport,chardev=guest,name=csikit.qmp \
 		-device virtio-rng-pci -drive "file=$dir/tmp.img,if=virtio,format=raw,cache=unsafe" "${args[@]}" \
 		-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
-		-virtfs "local,path=$out,mount_tag=out,security_model=none,multidevs=remap" </dev/null | tr -d '\r'
+		-virtfs "local,path=$out,mount_tag=out,security_model=none,multidevs=remap" </dev/null | sed -u 's/\r$//'
 }
 
 require_tools
