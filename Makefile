@@ -68,6 +68,10 @@ test-crash: tools ## kill the driver before each step of each sequence of RPCs; 
 bench: tools ## create to publish through gRPC, beside the command-line tools (root)
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 20m $(PACKAGES)
 
+.PHONY: bench-node
+bench-node: tools ## ours, mount-utils and bare system calls among 10, 1,000, 5,000 mounts, one table (root)
+	$(GO) test -run '^$$' -bench '^BenchmarkNode$$' -benchtime 1x -timeout 20m ./csi
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u | while read -r dir; do \

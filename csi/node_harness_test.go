@@ -84,7 +84,7 @@ func (f *nodeFake) Traits() csi.Traits {
 // A nodeUnderTest is a node plugin behind real gRPC with a directory of its
 // own, which can be restarted.
 type nodeUnderTest struct {
-	*testing.T
+	testing.TB
 	csipb.NodeClient
 	driver  *csi.Driver
 	backend csi.Locator
@@ -93,6 +93,7 @@ type nodeUnderTest struct {
 	dir     string
 	log     io.Writer
 	stop    func()
+	quiet   bool // for measuring: no log, no check of the answers
 }
 
 // newNode starts a plugin on a mount table in memory.
@@ -101,9 +102,9 @@ func newNode(t *testing.T, backend csi.Locator) (*nodeUnderTest, *mounttest.Tabl
 	return startNode(t, backend, t.TempDir(), csi.Options{Mounts: table}), table
 }
 
-func startNode(t *testing.T, backend csi.Locator, dir string, opts csi.Options) *nodeUnderTest {
+func startNode(t testing.TB, backend csi.Locator, dir string, opts csi.Options) *nodeUnderTest {
 	t.Helper()
-	n := &nodeUnderTest{T: t, backend: backend, opts: opts, dir: dir, log: t.Output()}
+	n := &nodeUnderTest{TB: t, backend: backend, opts: opts, dir: dir, log: t.Output()}
 	n.name = "node-" + strings.ToLower(rand.Text()) + ".csi.example.com"
 	n.opts.StateDir = filepath.Join(dir, "state")
 	n.start()
@@ -120,6 +121,10 @@ func (n *nodeUnderTest) restart() {
 func (n *nodeUnderTest) start() {
 	n.Helper()
 	n.opts.Logger = slog.New(slog.NewTextHandler(n.log, nil))
+	check := checked(n.TB)
+	if n.quiet {
+		n.opts.Logger, check = slog.New(slog.DiscardHandler), nil
+	}
 	d, err := csi.New(n.name, n.backend, &n.opts)
 	require.NoError(n, err)
 	n.driver = d
@@ -131,7 +136,7 @@ func (n *nodeUnderTest) start() {
 	conn, err := grpc.NewClient("passthrough:bufconn",
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithUnaryInterceptor(checked(n.T)))
+		grpc.WithUnaryInterceptor(check))
 	require.NoError(n, err)
 	n.NodeClient = csipb.NewNodeClient(conn)
 	n.stop = func() {

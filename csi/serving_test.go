@@ -67,7 +67,7 @@ func serveBackend(t *testing.T, f *fake, backend csi.Locator, opts *csi.Options)
 }
 
 // checked fails the test when an answer breaks the specification.
-func checked(t *testing.T) grpc.UnaryClientInterceptor {
+func checked(t testing.TB) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		err := invoke(ctx, method, req, reply, cc, opts...)
 		if err != nil {

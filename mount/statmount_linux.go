@@ -24,6 +24,7 @@ const (
 	statmountDetails   = statmountSuper | statmountMount | statmountRoot | statmountPoint | statmountType | statmountOptions | statmountSubtype | statmountSource
 	statmountHeader    = 512
 	listmountRoot      = ^uint64(0)
+	listmountReverse   = 1
 	superReadOnly      = 1 // SB_RDONLY
 	maxStatmountBuffer = 1 << 20
 )
@@ -110,4 +111,15 @@ func listmount(root uint64, yield func(id uint64) bool) error {
 		}
 		req.param = ids[n-1]
 	}
+}
+
+// listNear returns the unique ids of the mounts that were made after the one
+// with this id, or before it with listmountReverse, the nearest first.
+func listNear(id uint64, flags uintptr, ids []uint64) []uint64 {
+	req := mntIDReq{size: mntIDReqSize, id: listmountRoot, param: id}
+	n, _, errno := unix.Syscall6(unix.SYS_LISTMOUNT, uintptr(unsafe.Pointer(&req)), uintptr(unsafe.Pointer(&ids[0])), uintptr(len(ids)), flags, 0, 0)
+	if errno != 0 {
+		return nil
+	}
+	return ids[:n]
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -114,9 +115,10 @@ func (k *Kernel) flush(ctx context.Context, target string, info Info) error {
 }
 
 // hasOther says that another mount shows the same file system, so that
-// unmounting this one writes nothing.
+// unmounting this one writes nothing. It looks at the mounts made shortly before
+// and after this one, where those of a volume are, and not at all mounts of the
+// machine: one that it overlooks costs a sync too early, and nothing else.
 func (k *Kernel) hasOther(info Info) (other bool) {
-	mask := uint64(statmountSuper | statmountMount)
 	if !k.Features().Statmount {
 		count := 0
 		_ = scanMountinfo(func(r record) bool {
@@ -127,10 +129,15 @@ func (k *Kernel) hasOther(info Info) (other bool) {
 		})
 		return count > 1
 	}
-	_ = listmount(listmountRoot, func(id uint64) bool {
-		r, err := statmount(id, mask)
-		other = err == nil && r.dev == info.Device && id != info.ID
-		return !other
-	})
-	return other
+	var near [2 * nearMounts]uint64
+	for _, id := range slices.Concat(listNear(info.ID, listmountReverse, near[:nearMounts]), listNear(info.ID, 0, near[nearMounts:])) {
+		r, err := statmount(id, statmountSuper)
+		if err == nil && r.dev == info.Device {
+			return true
+		}
+	}
+	return false
 }
+
+// nearMounts is how many mounts before and after one are looked at.
+const nearMounts = 32

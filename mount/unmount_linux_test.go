@@ -97,6 +97,7 @@ func TestR6_LastMountOfAFileSystem(t *testing.T) {
 		require.True(t, k.hasOther(mustFind(t, k, source)))
 		require.True(t, k.hasOther(mustFind(t, k, at)))
 		require.NoError(t, k.Unmount(t.Context(), at))
+		require.False(t, k.hasOther(mustFind(t, k, source)))
 	})
 }
 
