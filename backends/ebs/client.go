@@ -59,7 +59,6 @@ var apis = map[string]apiTraits{
 	"EnableFastSnapshotRestores":   traitsChange,
 	"LockSnapshot":                 traitsOnce,
 	"DescribeVolumes":              traitsRead,
-	"DescribeVolumeStatus":         traitsRead,
 	"DescribeVolumesModifications": traitsRead,
 	"DescribeSnapshots":            traitsRead,
 	"DescribeLockedSnapshots":      traitsRead,

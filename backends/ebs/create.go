@@ -50,12 +50,15 @@ func (b *Backend) CloneVolume(ctx context.Context, source csi.VolumeRef, spec cs
 
 func (b *Backend) create(ctx context.Context, c *creation) (*csi.Volume, error) {
 	c.b = b
-	if err := c.plan(); err != nil {
+	var err error
+	if c.p, err = parseClass(c.spec.Parameters, c.spec.Mutable); err != nil {
 		return nil, err
 	}
-	v, err := c.find(ctx, 0)
+	v, err := c.find(ctx, 0) // first: what exists and differs is ErrExists, also if it could not be made
 	if err == nil && v == nil {
-		v, err = c.make(ctx)
+		if err = c.plan(); err == nil {
+			v, err = c.make(ctx)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -65,9 +68,6 @@ func (b *Backend) create(ctx context.Context, c *creation) (*csi.Volume, error) 
 
 // plan decides everything that the request decides.
 func (c *creation) plan() (err error) {
-	if c.p, err = parseClass(c.spec.Parameters, c.spec.Mutable); err != nil {
-		return err
-	}
 	if c.shape, err = c.p.shapeOf(c.spec.Size); err != nil {
 		return err
 	}
