@@ -97,8 +97,20 @@ func (d *Driver) runProbe(ctx context.Context, p *probing) {
 	h := &d.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	d.logHealth(h.err, p.err)
 	h.running, h.at, h.err = nil, time.Now(), p.err
 	close(p.done)
+}
+
+// logHealth says when the driver begins or ceases to work, and once why: what
+// Probe answers is seen by few, and the log is where an operator looks first.
+func (d *Driver) logHealth(before, now error) {
+	switch {
+	case now == nil && before != nil:
+		d.log.Info("the driver can work again")
+	case now != nil && (before == nil || before.Error() != now.Error()) && !errors.Is(now, context.Canceled):
+		d.log.Warn("the driver cannot work yet", "error", now)
+	}
 }
 
 // end cancels a running probe and waits for it until ctx ends.

@@ -3,6 +3,7 @@ package csi
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -75,6 +76,35 @@ func TestRule33_Probe(t *testing.T) {
 	assert.False(t, resp.GetReady().GetValue(), "starting is not an error")
 	_, err = probeOnce(t, func(context.Context) error { return ErrUnavailable })
 	assert.Equal(t, codes.FailedPrecondition, status.Code(err), "whatever the backend's error is elsewhere")
+}
+
+// TestRule33_TheLogSaysWhyTheDriverCannotWork, from the start and once: nobody
+// may ever call Probe.
+func TestRule33_TheLogSaysWhyTheDriverCannotWork(t *testing.T) {
+	var broken atomic.Bool
+	broken.Store(true)
+	d, log := newCoreDriver(t, &coreBackend{probe: func(context.Context) error {
+		if broken.Load() {
+			return errors.New("the pool is not there")
+		}
+		return nil
+	}}, nil)
+	r := runCore(t, d)
+	says := func(text string) func() bool { return func() bool { return strings.Contains(log.String(), text) } }
+	require.Eventually(t, says("the pool is not there"), 10*time.Second, 10*time.Millisecond)
+	probe := func() error {
+		d.health.mu.Lock()
+		d.health.at = time.Time{}
+		d.health.mu.Unlock()
+		return d.probe(t.Context())
+	}
+	require.Error(t, probe())
+	require.Equal(t, 1, strings.Count(log.String(), "cannot work yet"), log)
+	broken.Store(false)
+	require.NoError(t, probe())
+	require.True(t, says("can work again")())
+	r.stop()
+	require.NoError(t, <-r.done)
 }
 
 func TestRule33_MissingToolsAreUnhealthyOnNodesWithDevices(t *testing.T) {

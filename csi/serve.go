@@ -46,6 +46,7 @@ func (d *Driver) Run(ctx context.Context, endpoint string) error {
 	d.Register(server)
 	d.log.Info("serving", "driver", d.name, "version", d.opts.Version, "endpoint", e.String())
 	d.checkPropagation(kubeletRoot)
+	_, _ = d.probing() // for the log; Shutdown waits for it
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(s) }()
 	close(d.listening)

@@ -70,7 +70,7 @@ func (s *settings) explain(err error) error {
 	const undefined = "flag provided but not defined: -"
 	name, unknown := strings.CutPrefix(err.Error(), undefined)
 	if !unknown {
-		return err
+		return errors.New(strings.Replace(err.Error(), " for flag -", " for --", 1))
 	}
 	if near := s.nearest(name); near != "" {
 		return fmt.Errorf("there is no flag --%s; is it --%s?", name, near)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"strings"
 	"time"
 
 	"github.com/csikit/csikit/backends/local"
@@ -72,7 +73,15 @@ func (s *settings) backend(c cli.Config) (csi.Locator, error) {
 	o.MaxVolumeSize, o.EphemeralSize, o.Devices = int64(s.maxVolumeSize), int64(s.ephemeralSize), s.devices
 	b, err := local.New(o)
 	if err != nil {
-		return nil, err // not b: a nil *Backend is no nil Locator
+		return nil, errors.New(flagsOf.Replace(err.Error())) // not b: a nil *Backend is no nil Locator
 	}
 	return b, nil
 }
+
+// flagsOf says of the backend's options which flags set them.
+var flagsOf = strings.NewReplacer(
+	"local: Options.Pool", "--pool", "local: Options.Node", "--node-id", "local: Options.Overcommit", "--overcommit",
+	"local: Options.MaxVolumeSize", "--max-volume-size", "local: Options.MaxVolumes", "--max-volumes",
+	"local: Options.EphemeralSize", "--ephemeral-size", "local: Options.MaxFreeze", "--max-freeze",
+	"local: Options.StaticDir", "--static-dir", "local: Options.Devices", "--allow-device",
+)

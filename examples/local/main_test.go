@@ -17,11 +17,13 @@ func TestConfigurationErrorsSayWhatToChange(t *testing.T) {
 		says string
 	}{
 		"no pool":       {nil, "set --pool or X_CSI_POOL"},
-		"relative pool": {[]string{"--pool=pool"}, "absolute path"},
+		"relative pool": {[]string{"--pool=pool"}, `--pool is "pool": set it to the absolute path`},
+		"largest":       {[]string{"--pool=/p", "--max-volume-size=1"}, "--max-volume-size is 1 bytes"},
+		"mode":          {[]string{"--pool=/p", "--mode=banana"}, `for --mode: want one of`},
 		"size":          {[]string{"--pool=/p", "--max-volume-size=big"}, "want a size such as 512Mi"},
-		"overcommit":    {[]string{"--pool=/p", "--overcommit=-1"}, "Overcommit"},
-		"device":        {[]string{"--pool=/p", "--allow-device=sda,/dev/sdb"}, `"sda"`},
-		"node":          {[]string{"--pool=/p", "--node-id=a/b"}, "Node"},
+		"overcommit":    {[]string{"--pool=/p", "--overcommit=-1"}, "--overcommit is -1"},
+		"device":        {[]string{"--pool=/p", "--allow-device=sda,/dev/sdb"}, `--allow-device has "sda"`},
+		"node":          {[]string{"--pool=/p", "--node-id=a/b"}, `--node-id is "a/b"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
