@@ -1,6 +1,7 @@
 package csi_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"os"
 	"os/exec"
@@ -183,7 +184,7 @@ func TestLUKS_WhatAKillLeaves(t *testing.T) {
 	path := n.stagingPath("v")
 	stage := func(secret string) error { return n.stage("v", fstype("ext4"), encrypted(secret)) }
 	rename := func() {
-		cmd := exec.Command("dmsetup", "rename", backend.mapping(t, "v"), "renamed-"+strings.ToLower(filepath.Base(n.dir)))
+		cmd := exec.Command("dmsetup", "rename", backend.mapping(t, "v"), "renamed-"+rand.Text())
 		cmd.Env = append(os.Environ(), "DM_DISABLE_UDEV=1")
 		require.NoError(t, cmd.Run())
 	}
