@@ -9,7 +9,6 @@ import (
 // what is due themselves, so that with a stepped clock a client that asks after
 // the step sees its effect.
 func (s *Server) clockwork() {
-	defer s.wg.Done()
 	for {
 		s.mu.Lock()
 		now := s.now()
@@ -51,7 +50,7 @@ func (s *Server) settle(now time.Time) {
 			s.stepSnapshot(id, at)
 		}
 	}
-	s.save()
+	_ = s.save() // logged; what a call changes is saved again before its answer
 }
 
 func (s *Server) nextDue() (id string, at time.Time) {

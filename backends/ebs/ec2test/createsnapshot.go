@@ -86,16 +86,10 @@ func (s *Server) cut(c *call, from []*Volume, description, outpost string, tags 
 		n := &Snapshot{ID: s.newID("snap"), VolumeID: v.ID, State: pending, Size: v.Size, Encrypted: v.Encrypted, KMSKey: v.KMSKey,
 			Description: description, OutpostARN: outpost, OwnerID: s.o.Account, Started: c.now, Tags: tags(v), Duration: s.o.Timings.Snapshot.draw(s.rand)}
 		n.Due = c.now.Add(n.Duration)
-		made = append(made, n)
-	}
-	if err := s.cutImages(made); err != nil {
-		return nil, err
-	}
-	for _, n := range made {
 		s.putSnapshot(n, c.now)
-		c.made = append(c.made, n.ID)
+		made, c.made = append(made, n), append(c.made, n.ID)
 	}
-	return made, nil
+	return made, s.cutImages(made)
 }
 
 func (s *Server) snapshotXML(n *Snapshot, now time.Time) snapshotXML {

@@ -120,13 +120,11 @@ func (s *Server) addVolume(c *call, v *Volume, from string) (any, error) {
 	if from != "" && !v.FastRestored {
 		v.Initialized = v.Due.Add(s.o.Timings.Initialize.draw(s.rand))
 	}
-	if err := s.makeImage(v, from); err != nil {
-		return nil, err
-	}
 	s.putVolume(v, c.now)
 	s.remember(c, v.ID)
 	c.made = append(c.made, v.ID)
-	return s.volumeXML(v), nil
+	answer := s.volumeXML(v)
+	return answer, s.makeImage(v, from)
 }
 
 // repeatedVolume is the answer to a call that was made before. EC2 repeats the

@@ -95,7 +95,9 @@ func (s *Server) execute(entry *Call, fault *Fault) ([]byte, *Error) {
 	c := &call{api: entry.API, form: entry.Params, now: s.now(), dry: entry.Params.Get("DryRun") == "true"}
 	s.settle(c.now)
 	out, err := apis[entry.API](s, c)
-	s.save()
+	if notSaved := s.save(); err == nil {
+		err = notSaved
+	}
 	entry.IDs = append(entry.IDs, c.made...)
 	if refusal != nil {
 		return nil, refusal

@@ -1,6 +1,7 @@
 package ec2test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,7 +20,7 @@ const (
 // get a value when it is added.
 type Instance struct {
 	ID         string // i-0…
-	Name       string // a second name in the paths of IMDS; a Kubernetes node's, say
+	Name       string // a second name for IMDS; that of a Kubernetes node, say
 	Type       string // m5.large
 	Zone       string // the first one of the region
 	State      string // running
@@ -31,6 +32,9 @@ type Instance struct {
 	// NoRoot leaves out the root volume, which otherwise is attached as
 	// /dev/xvda.
 	NoRoot bool
+	// DataVolumes is how many volumes, beside the root, are attached from the
+	// launch on, as /dev/xvdb and so on.
+	DataVolumes int
 	// BootVolumes were attached when the instance was launched, root first:
 	// what the metadata service lists for as long as it runs.
 	BootVolumes []string
@@ -47,7 +51,12 @@ func (i *Instance) clone() *Instance {
 func (s *Server) AddInstance(i Instance) (Instance, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.addInstance(i)
+}
+
+func (s *Server) addInstance(i Instance) (Instance, error) {
 	if known := s.instances.truth(i.ID); i.ID != "" && known != nil {
+		s.first = cmp.Or(s.first, i.ID)
 		return *known.clone(), nil
 	}
 	now := s.now()
@@ -55,9 +64,12 @@ func (s *Server) AddInstance(i Instance) (Instance, error) {
 		return Instance{}, err
 	}
 	if !i.NoRoot {
-		i.BootVolumes = append(i.BootVolumes, s.addRoot(&i, now))
+		for n := range 1 + i.DataVolumes {
+			i.BootVolumes = append(i.BootVolumes, s.addBootVolume(&i, rootDevice[:len(rootDevice)-1]+string(rune('a'+n)), now))
+		}
 	}
 	s.instances.put(i.ID, i.clone(), now, s.keep(now))
+	s.first = cmp.Or(s.first, i.ID)
 	s.dirty = true
 	return i, s.save()
 }
@@ -91,11 +103,11 @@ func (s *Server) completeInstance(i *Instance, now time.Time) error {
 	return nil
 }
 
-// addRoot makes the root volume of an instance. It never becomes a device of
-// this machine, which has its own.
-func (s *Server) addRoot(i *Instance, now time.Time) string {
+// addBootVolume makes a volume that an instance has from its launch on. It never
+// becomes a device of this machine.
+func (s *Server) addBootVolume(i *Instance, device string, now time.Time) string {
 	root := &Volume{ID: s.newID("vol"), Type: "gp3", Zone: i.Zone, State: inUse, Size: 8, IOPS: 3000, Throughput: 125, Created: now, Status: statusOK,
-		Attachments: []Attachment{{InstanceID: i.ID, Device: rootDevice, State: attached, Since: now, DeleteOnTermination: true}}}
+		Attachments: []Attachment{{InstanceID: i.ID, Device: device, State: attached, Since: now, DeleteOnTermination: true}}}
 	s.volumes.put(root.ID, root, now, s.keep(now))
 	return root.ID
 }

@@ -23,6 +23,10 @@ type Options struct {
 	// None if empty but not nil. An instance that the state directory knows
 	// already is left as it is there.
 	Instances []Instance
+	// Launch, if not nil, is the pattern of instances that are launched when
+	// IMDS is asked for a name that no instance has ([Server.Handler]): each
+	// node of a cluster can ask by its own name.
+	Launch *Instance
 	// InstanceTypes are known beside those of [InstanceTypes], and win.
 	InstanceTypes []InstanceType
 	// Timings are the durations of state changes; zero is at once.

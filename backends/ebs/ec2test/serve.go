@@ -27,20 +27,22 @@ func NewServer(t TB, o Options) *Server {
 	if err != nil {
 		t.Fatalf("ec2test: %v", err)
 	}
-	t.Cleanup(s.Close)
+	t.Cleanup(func() {
+		s.Close()
+		if err := s.Unplug(); err != nil {
+			t.Fatalf("ec2test: %v", err)
+		}
+	})
 	return s
 }
 
-// Handler serves EC2 at /, and IMDS at /latest/ for the first instance and at
-// /imds/<instance>/latest/ for each.
+// Handler serves EC2 at / and IMDS at /latest/ for the first instance, or for
+// the one that the URL names as its user: http://worker-1@127.0.0.1:4566. (The
+// SDK's client of IMDS drops the path of its endpoint, but not the user.)
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", s.query)
 	mux.Handle("/latest/", s.IMDS(""))
-	mux.HandleFunc("/imds/{instance}/", func(w http.ResponseWriter, r *http.Request) {
-		instance := r.PathValue("instance")
-		http.StripPrefix("/imds/"+instance, s.IMDS(instance)).ServeHTTP(w, r)
-	})
 	return mux
 }
 
@@ -72,22 +74,19 @@ func (s *Server) listen(address string, handler http.Handler) (string, error) {
 		return "", fmt.Errorf("ec2test: %w", err)
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	s.wg.Add(2)
-	go func() {
-		defer s.wg.Done()
+	s.wg.Go(func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			s.o.Logger.Error("ec2test no longer listens", "address", l.Addr(), "error", err)
 		}
-	}()
-	go func() {
-		defer s.wg.Done()
+	})
+	s.wg.Go(func() {
 		<-s.done.Done()
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
 		if server.Shutdown(ctx) != nil {
 			_ = server.Close()
 		}
-	}()
+	})
 	url := "http://" + l.Addr().String()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,9 +27,12 @@ type Server struct {
 	holdAll   bool
 	held      map[string]bool // volumes whose attachments do not move
 	badKeys   map[string]bool
-	serial    uint64 // of ids
-	requests  uint64 // of request ids
-	dirty     bool   // something differs from the state directory
+	serial    uint64               // of ids
+	requests  uint64               // of request ids
+	dirty     bool                 // something differs from the state directory
+	unlock    func()               // of the state directory
+	first     string               // the instance that IMDS is for, unless another is asked for
+	sessions  map[string]time.Time // tokens of IMDS, and when they end
 
 	faults []*injected
 	levels map[string]*level
@@ -49,30 +52,50 @@ func New(o Options) (*Server, error) {
 		o: o, rand: rand.New(rand.NewPCG(o.Seed, o.Seed^0x9e3779b97f4a7c15)), wake: make(chan struct{}, 1),
 		volumes: newTable((*Volume).clone), snapshots: newTable((*Snapshot).clone), instances: newTable((*Instance).clone),
 		tokens: map[string]*token{}, due: map[string]time.Time{}, held: map[string]bool{}, badKeys: map[string]bool{},
-		levels: map[string]*level{}, counts: map[string]int{},
+		sessions: map[string]time.Time{}, levels: map[string]*level{}, counts: map[string]int{},
 	}
 	s.done, s.cancel = context.WithCancel(context.Background())
-	for _, key := range o.BadKeys {
-		s.badKeys[key] = true
-	}
-	if err := s.load(); err != nil {
+	if err := s.start(); err != nil {
+		s.Close()
 		return nil, err
 	}
-	for _, i := range o.Instances {
-		if _, err := s.AddInstance(i); err != nil {
-			return nil, err
-		}
-	}
-	s.wg.Add(1)
-	go s.clockwork()
 	return s, nil
 }
 
+// start takes over the state, launches the instances and winds the clock up.
+func (s *Server) start() error {
+	s.mu.Lock()
+	err := s.load()
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	for _, key := range s.o.BadKeys {
+		s.badKeys[key] = true
+	}
+	for n, i := range s.o.Instances {
+		if i.ID == "" { // the same one after a restart
+			i.ID = fmt.Sprintf("i-0%016x", mix(^(s.o.Seed + uint64(n))))
+		}
+		if _, err := s.AddInstance(i); err != nil {
+			return err
+		}
+	}
+	s.wg.Go(s.clockwork)
+	return nil
+}
+
 // Close stops the listeners and waits for what runs. Volumes, attachments and
-// devices stay as they are; see [Disks] for the latter.
+// devices stay as they are; see [Server.Unplug].
 func (s *Server) Close() {
 	s.cancel()
 	s.wg.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unlock != nil {
+		s.unlock()
+		s.unlock = nil
+	}
 }
 
 // now is the time by the server's clock.
