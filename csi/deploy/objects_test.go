@@ -160,6 +160,7 @@ func TestTheNodePluginIsSetUpForMounts(t *testing.T) {
 			"a mount below the Bidirectional one would appear on the node, once more at each start")
 	}
 	assert.Contains(t, c.Args, "--kubelet-dir=/var/lib/kubelet")
+	assert.Contains(t, c.Env, corev1.EnvVar{Name: "GOMEMLIMIT", Value: heapGoal})
 	assert.NotContains(t, strings.Join(c.Args, " "), "--node-id", "the driver knows its node")
 	assert.Equal(t, "/healthz", c.LivenessProbe.HTTPGet.Path)
 
