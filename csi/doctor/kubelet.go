@@ -26,7 +26,7 @@ func stateDir(_ context.Context, t Target) []Finding {
 	if err != nil {
 		return []Finding{{"state directory", err.Error(), mend, Failure}}
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }()
 	if err := f.Close(); err != nil {
 		return []Finding{{"state directory", err.Error(), mend, Failure}}
 	}
@@ -83,6 +83,6 @@ func ask[T any](ctx context.Context, path string, call func(context.Context, *gr
 		var none T
 		return none, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	return call(ctx, conn)
 }
