@@ -53,6 +53,7 @@ func TestR13_StageGrows(t *testing.T) {
 			require.NoError(t, n.stage("v", fstype(name)))
 			before := n.usage("v", n.stagingPath("v")).GetTotal()
 			require.NoError(t, n.unstage("v"))
+			backend.detached(t, "v")
 			require.NoError(t, os.Truncate(backend.image("v"), 2*imageSize))
 			require.NoError(t, n.stage("v", fstype(name)))
 			require.Greater(t, n.usage("v", n.stagingPath("v")).GetTotal(), before+imageSize/2)

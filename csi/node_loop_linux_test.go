@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -257,4 +258,11 @@ func syncFile(t *testing.T, path string) {
 func copyImage(t *testing.T, from, to string) {
 	out, err := exec.Command("cp", "--sparse=always", from, to).CombinedOutput()
 	require.NoError(t, err, "%s", out)
+}
+
+// detached waits until the volume has no loop device: other processes that look
+// for theirs hold each of them for an instant, and meanwhile it keeps its size.
+func (f *loopFake) detached(t *testing.T, id string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return f.device(t, id) == "" }, 5*time.Second, 10*time.Millisecond)
 }

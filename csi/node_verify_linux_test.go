@@ -165,6 +165,7 @@ func TestR13_ReadOnlyAndDirty(t *testing.T) {
 			dirty := filepath.Join(n.dir, "dirty")
 			copyImage(t, backend.image("v"), dirty) // as it is after a loss of power
 			require.NoError(t, n.unstage("v"))
+			backend.detached(t, "v")
 			copyImage(t, dirty, backend.image("v"))
 			require.NoError(t, os.Truncate(backend.image("v"), 2*imageSize))
 

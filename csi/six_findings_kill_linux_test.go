@@ -46,7 +46,7 @@ func killedMkfsIsRepeated(t *testing.T, f *finding) {
 	f.ours = "known as its own by its UUID, and made again"
 	require.NoError(t, n.unstage("v"))
 
-	require.Eventually(t, func() bool { return backend.device(t, "v") == "" }, 5*time.Second, 10*time.Millisecond)
+	backend.detached(t, "v")
 	require.NoError(t, os.Truncate(backend.image("v"), 0))
 	require.NoError(t, os.Truncate(backend.image("v"), imageSize))
 	device, at := looptest.Attach(t, backend.image("v")), n.path("theirs")

@@ -145,6 +145,10 @@ func (s *staging) takeAway(prior *volumeRecord, dead error) error {
 
 func (s *staging) save() error { return s.d.volumeStore().Save(s.key, s.record) }
 
+// saveForBoot writes down what a boot of the machine makes void: which device
+// and which mount it is. What Release needs then has been saved before Locate.
+func (s *staging) saveForBoot() error { return s.d.volumeStore().SaveForBoot(s.key, s.record) }
+
 // finish verifies by effect what is at the mount point now and completes the
 // record.
 func (s *staging) finish(verify func(mount.Info) error) error {
@@ -159,7 +163,7 @@ func (s *staging) finish(verify func(mount.Info) error) error {
 		return nil
 	}
 	s.record.Phase, s.record.Mount = phaseStaged, recordMount(info)
-	return s.save()
+	return s.saveForBoot()
 }
 
 // mountPoint is where the volume is visible once it is staged.

@@ -24,7 +24,7 @@ func (s *staging) noteDevice(device *fs.Device, spec Device) error {
 func (s *staging) forbidWrites(device *fs.Device) error {
 	noted := s.record.Device
 	noted.MadeReadOnly = noted.MadeReadOnly || !readOnlyDevice(device)
-	if err := s.save(); err != nil || !noted.MadeReadOnly {
+	if err := s.saveForBoot(); err != nil || !noted.MadeReadOnly {
 		return err
 	}
 	return hostError(device.SetReadOnly(true), "volume %s: set device %s read-only", s.volume.ID, majorMinor(noted.Number))
@@ -44,7 +44,7 @@ func (s *staging) allowWrites(device *fs.Device) error {
 		return refuse(ErrInUse, "volume %s: its device %s is read-only, and it is not this driver that has set it so; if nobody has a reason for that: blockdev --setrw %s",
 			s.volume.ID, majorMinor(noted.Number), noted.Path)
 	}
-	return s.save()
+	return s.saveForBoot()
 }
 
 // readOnlyDevice reports whether the kernel refuses writes to the device. If it

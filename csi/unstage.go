@@ -110,7 +110,7 @@ func (u *unstaging) begin() error {
 		return nil
 	}
 	u.record.Phase = phaseUnstaging
-	return u.d.volumeStore().Save(u.key, *u.record)
+	return u.d.volumeStore().SaveForBoot(u.key, *u.record)
 }
 
 // adopt makes a record from what is mounted, or open; nil if nothing is.

@@ -20,12 +20,27 @@ const temporaryMark = ".tmp-"
 // be found after a loss of power, and the call may be repeated. Concurrent
 // calls for one path are safe; one of them wins.
 func WriteFile(path string, data []byte, perm os.FileMode) error {
-	temporary, err := writeTemporary(path, data, perm)
+	temporary, err := writeTemporary(path, data, perm, (*os.File).Sync)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := Rename(temporary, path); err != nil {
 		return fmt.Errorf("write %s: %w", path, errors.Join(err, removeIfThere(temporary)))
+	}
+	return nil
+}
+
+// ReplaceFile is WriteFile without its flushes: it survives a kill of the
+// process at any moment, and not a crash of the machine, after which the file
+// may be the old one, the new one or damaged.
+func ReplaceFile(path string, data []byte, perm os.FileMode) error {
+	temporary, err := writeTemporary(path, data, perm, func(*os.File) error { return nil })
+	if err == nil {
+		crashpoint.Step("replace rename")
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		return fmt.Errorf("replace %s: %w", path, errors.Join(err, removeIfThere(temporary)))
 	}
 	return nil
 }
@@ -44,6 +59,18 @@ func Rename(oldPath, newPath string) error {
 // Remove removes the file path, and what a crashed [WriteFile] of it has left,
 // durably. A path that does not exist is done.
 func Remove(path string) error {
+	if err := Drop(path); err != nil {
+		return err
+	}
+	if err := SyncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Drop is Remove without its flush: after a crash of the machine the file may
+// be there again.
+func Drop(path string) error {
 	leftovers, err := filepath.Glob(escape(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+temporaryMark)) + "*")
 	if err != nil {
 		return fmt.Errorf("remove %s: %w", path, err)
@@ -54,9 +81,6 @@ func Remove(path string) error {
 			return err
 		}
 	}
-	if err := SyncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	return nil
 }
 
@@ -66,8 +90,8 @@ func IsTemporary(name string) bool {
 	return strings.HasPrefix(name, ".") && strings.Contains(name, temporaryMark)
 }
 
-// writeTemporary writes data to a new file beside path and makes it durable.
-func writeTemporary(path string, data []byte, perm os.FileMode) (name string, err error) {
+// writeTemporary writes data to a new file beside path and flushes it.
+func writeTemporary(path string, data []byte, perm os.FileMode, flush func(*os.File) error) (name string, err error) {
 	crashpoint.Step("durable create")
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+temporaryMark+"*")
 	if err != nil {
@@ -84,7 +108,7 @@ func writeTemporary(path string, data []byte, perm os.FileMode) (name string, er
 		err = f.Chmod(perm)
 	}
 	if err == nil {
-		err = f.Sync()
+		err = flush(f)
 	}
 	return f.Name(), errors.Join(err, f.Close())
 }

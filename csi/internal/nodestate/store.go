@@ -40,7 +40,7 @@ type file[T any] struct {
 // Load returns what was saved under k, or nil if there is nothing. The error
 // wraps [ErrDamaged] if the file is there but is not readable as such.
 func (s Store[T]) Load(k Key) (*T, error) {
-	f, err := s.read(s.path(k))
+	f, err := s.readNewest(s.path(k))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -53,20 +53,39 @@ func (s Store[T]) Load(k Key) (*T, error) {
 	return &f.Value, nil
 }
 
-// Save makes value durable under k.
+// Save makes value durable under k, also across a crash of the machine.
 func (s Store[T]) Save(k Key, value T) error {
 	data, err := json.MarshalIndent(file[T]{Volume: k.Volume, Target: k.Target, Value: value}, "", "  ")
 	if err != nil {
 		return err
 	}
+	if err := s.makeDir(); err != nil {
+		return err
+	}
+	if err := durable.WriteFile(s.path(k), append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	return durable.Drop(overlayOf(s.path(k)))
+}
+
+func (s Store[T]) makeDir() error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("make the node's state directory: %w", err)
 	}
-	return durable.WriteFile(s.path(k), append(data, '\n'), 0o600)
+	return nil
 }
 
 // Remove forgets k. What is not there is done.
-func (s Store[T]) Remove(k Key) error { return durable.Remove(s.path(k)) }
+func (s Store[T]) Remove(k Key) error {
+	path, remove := s.path(k), durable.Remove
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		remove = durable.Drop // there is nothing to flush
+	}
+	if err := remove(path); err != nil {
+		return err
+	}
+	return durable.Drop(overlayOf(path))
+}
 
 // An Entry is one file.
 type Entry[T any] struct {
@@ -94,11 +113,14 @@ func (s Store[T]) list(prefix string) ([]Entry[T], error) {
 		return nil, err
 	}
 	var out []Entry[T]
-	for _, name := range files {
-		if !strings.HasPrefix(name.Name(), prefix) {
+	last := ""
+	for _, entry := range files { // sorted, so that the two files of a key are neighbours
+		name, _, _ := strings.Cut(entry.Name(), ".")
+		if name == "" || name == last || !strings.HasPrefix(name, prefix) {
 			continue
 		}
-		f, err := s.read(filepath.Join(s.dir, name.Name()))
+		last = name
+		f, err := s.readNewest(filepath.Join(s.dir, name+".json"))
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
 			continue
 		}

@@ -70,3 +70,46 @@ func TestStoreIsReadableByItsOwnerOnly(t *testing.T) {
 		require.Equal(t, want, info.Mode().Perm(), path)
 	}
 }
+
+// What is saved for a boot is the newest while it lasts, and counts for nothing
+// afterwards or when it is damaged: then what was saved durably does.
+func TestStoreSavesForABoot(t *testing.T) {
+	s := In[value](t.TempDir())
+	k, only := Key{Volume: "a"}, Key{Volume: "a", Target: "/only"}
+	load := func(k Key) *value {
+		got, err := s.Load(k)
+		require.NoError(t, err)
+		return got
+	}
+	require.NoError(t, s.Save(k, value{"staging"}))
+	require.NoError(t, s.SaveForBoot(k, value{"staged"}))
+	require.NoError(t, s.SaveForBoot(only, value{"published"}))
+	require.Equal(t, &value{"staged"}, load(k))
+	require.Equal(t, &value{"published"}, load(only))
+	all, err := s.Of("a")
+	require.NoError(t, err)
+	require.ElementsMatch(t, []Entry[value]{{"a", "", value{"staged"}}, {"a", "/only", value{"published"}}}, all)
+
+	for _, text := range []string{`{"boot":"an earlier one","volume":"a","value":{"Phase":"old"}}`, "", "{"} {
+		for _, key := range []Key{k, only} {
+			require.NoError(t, os.WriteFile(overlayOf(s.path(key)), []byte(text), 0o600))
+		}
+		require.Equal(t, &value{"staging"}, load(k), text)
+		require.Nil(t, load(only), text)
+		all, err := s.Of("a")
+		require.NoError(t, err)
+		require.Equal(t, []Entry[value]{{"a", "", value{"staging"}}}, all)
+	}
+	require.NoError(t, s.SaveForBoot(k, value{"unstaging"}))
+	require.NoError(t, s.Save(k, value{"again"}))
+	require.Equal(t, &value{"again"}, load(k), "the last one counts")
+	require.NoError(t, s.SaveForBoot(k, value{"unstaging"}))
+	for _, key := range []Key{k, only} {
+		require.NoError(t, s.Remove(key))
+		require.NoError(t, s.Remove(key))
+		require.Nil(t, load(key))
+	}
+	left, err := os.ReadDir(s.dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
