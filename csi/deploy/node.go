@@ -45,8 +45,8 @@ func (p *plan) node() Object {
 }
 
 // heapGoal makes the node plugin, which is on every node, collect garbage early.
-// With 100 volumes its resident memory was 25 MB instead of 35, for a sixth more
-// CPU time. It is a goal and no limit: more is taken when it is needed.
+// With 100 volumes its resident memory was 25 MB instead of 35. It is a goal and
+// no limit: more is taken when it is needed.
 const heapGoal = "16MiB"
 
 // nodeDriver is privileged: Bidirectional mounts are refused otherwise, and so
