@@ -223,7 +223,7 @@ func TestExclusive(t *testing.T) {
 		require.Eventually(t, func() bool { return d.Exclusive() == nil }, 3*time.Second, 10*time.Millisecond)
 	})
 	t.Run("an empty device that is busy is not formatted", func(t *testing.T) {
-		e, image := newDevice(t, 64<<20)
+		e, image := newDevice(t, 320<<20)
 		before := hash(t, image)
 		f, err := os.OpenFile(e.name, os.O_RDONLY|unix.O_EXCL, 0)
 		require.NoError(t, err)

@@ -28,7 +28,7 @@ func TestR14_ASlowDevice(t *testing.T) {
 	require.Len(t, n.driver.Operations(), 1, "the stage must still run, or this test proves nothing")
 	t.Logf("measured: another volume's whole cycle took %v beside a slow stage", took.Round(time.Millisecond))
 	require.Eventually(t, func() bool { return n.answers("stage again", stage) == nil }, patient, 10*time.Millisecond)
-	require.Equal(t, 1, n.log.count("msg=formatting"), "the retries joined the stage that ran")
+	require.Equal(t, 1, n.log.count("msg=formatting id=a"), "the retries joined the stage that ran")
 	n.must("statistics", func(ctx context.Context) error { _, err := n.stats(ctx, "a", n.staging("a")); return err })
 	m.heal()
 	n.must("unstage", func(ctx context.Context) error { return n.unstage(ctx, "a") })

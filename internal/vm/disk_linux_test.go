@@ -64,6 +64,7 @@ func TestR2_NVMeWithADuplicateSerial(t *testing.T) {
 // and the same disk.
 func TestR2_SCSIWithAnotherWWID(t *testing.T) {
 	looptest.NeedRoot(t)
+	_ = exec.Command("modprobe", "sd_mod").Run() // no udev does it
 	if out, err := exec.Command("modprobe", "scsi_debug", "dev_size_mb=64", "add_host=2", "delay=0").CombinedOutput(); err != nil {
 		missing(t, "no scsi_debug: %v: %s", err, out)
 	}

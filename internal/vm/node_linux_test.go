@@ -34,8 +34,8 @@ const (
 	// emulated. hasty is one that an RPC on a dead device is answered by, with
 	// slack for the answer to arrive.
 	patient = 3 * time.Minute
-	hasty   = 3 * time.Second
-	slack   = 2 * time.Second
+	hasty   = 8 * time.Second
+	slack   = 4 * time.Second
 )
 
 // disks is a backend whose volumes are the devices that a test says.

@@ -59,7 +59,11 @@ func (h *monitor) must(t testing.TB, command string, arguments map[string]any) {
 func (h *monitor) call(command string, arguments map[string]any) error {
 	h.next++
 	id := fmt.Sprintf("%s-%d-%d", command, os.Getpid(), h.next)
-	request, err := json.Marshal(map[string]any{"execute": command, "arguments": arguments, "id": id})
+	message := map[string]any{"execute": command, "id": id}
+	if arguments != nil {
+		message["arguments"] = arguments
+	}
+	request, err := json.Marshal(message)
 	if err != nil {
 		return err
 	}
