@@ -103,7 +103,9 @@ func (s *staging) beginFresh(prior *volumeRecord) error {
 	})
 	if prior.thisBoot() && prior.Device != nil {
 		s.record.Device = prior.Device // an earlier attempt may have changed it
-		s.undo.add("free device "+majorMinor(prior.Device.Number), prior.Device.free)
+		s.undo.add("free device "+majorMinor(prior.Device.Number), func(ctx context.Context) error {
+			return s.d.freeDevice(ctx, s.volume.ID, prior.Device)
+		})
 		if prior.Encrypted {
 			s.record.Encrypted = true
 			s.undo.add("close the encryption of volume "+s.volume.ID, s.closeEncryption)

@@ -1,6 +1,8 @@
 package csi
 
 import (
+	"context"
+
 	"github.com/csikit/csikit/fs"
 )
 
@@ -11,7 +13,9 @@ func (s *staging) noteDevice(device *fs.Device, spec Device) error {
 	noted := recordDevice(device, spec)
 	noted.MadeReadOnly = s.record.Device.is(noted) && s.record.Device.MadeReadOnly
 	s.record.Device = noted
-	s.undo.add("free device "+majorMinor(noted.Number), noted.free)
+	s.undo.add("free device "+majorMinor(noted.Number), func(ctx context.Context) error {
+		return s.d.freeDevice(ctx, s.volume.ID, noted)
+	})
 	if s.volume.Access.Mode.ReadOnly() {
 		return s.forbidWrites(device)
 	}

@@ -183,13 +183,17 @@ func (u *unstaging) free() error {
 			return err
 		}
 	}
-	return u.record.Device.free(u.ctx.Op)
+	return u.d.freeDevice(u.ctx.Op, u.key.Volume, u.record.Device)
 }
 
-// free proves that nobody on this node uses the device any more: what was
+// freeDevice proves that nobody on this node uses the device any more: what was
 // written is on the device, and no mount in any namespace, no mapping and no
 // loop device holds it (R6, contract ruling 24).
-func (r *recordedDevice) free(context.Context) error {
+//
+// What cannot be written to a disk that fails is gone: the kernel has dropped it,
+// and a retry would find nothing left to write. It is said in the log, and does
+// not keep the volume on the node.
+func (d *Driver) freeDevice(ctx context.Context, id string, r *recordedDevice) error {
 	device, err := r.open()
 	if errors.Is(err, errDeviceGone) {
 		return nil
@@ -197,9 +201,10 @@ func (r *recordedDevice) free(context.Context) error {
 	if err != nil {
 		return refuse(ErrUnavailable, "cannot prove that device %s is free: %w", majorMinor(r.Number), err)
 	}
-	if err = device.File().Sync(); err == nil {
-		err = device.Exclusive()
+	if err := device.File().Sync(); err != nil {
+		d.log.ErrorContext(ctx, "data of a volume could not be written to its device and is lost", "id", id, "device", majorMinor(r.Number), "error", err)
 	}
+	err = device.Exclusive()
 	if err == nil && r.MadeReadOnly {
 		err = device.SetReadOnly(false)
 	}
