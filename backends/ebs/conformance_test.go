@@ -49,7 +49,7 @@ func TestConformance(t *testing.T) {
 	csitest.Run(t, func(t *testing.T) csitest.Harness {
 		return harness(t, func(o *ec2test.Options) {
 			o.Zones = []ec2test.Zone{{Name: zoneA, ID: "use1-az1"}}
-			o.Timings = ec2test.EC2Timings().Scale(0.01)
+			o.Timings = ec2test.EC2Timings().Scale(0.001)
 			o.Timings.Optimize = ec2test.Span{} // the kit modifies a volume often
 		})
 	})

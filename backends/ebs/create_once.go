@@ -86,7 +86,7 @@ func (c *creation) makeAt(ctx context.Context, at place) (*types.Volume, error) 
 		if err != nil {
 			return nil, err
 		}
-		v, err := c.await(ctx, id, time.Now().Add(shortestPoll/2))
+		v, err := c.await(ctx, id, time.Now().Add(firstPoll))
 		if !errors.Is(err, errVanished) {
 			c.b.generations.Delete(name)
 			return v, err

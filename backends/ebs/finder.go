@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	// shortestPoll is the time between two looks at what somebody waits for,
+	// firstPoll is the time after which one who waits alone looks again at
+	// first. shortestPoll is the time between two looks at what somebody waits for,
 	// longestPoll that with many who wait, or one who waits for long.
-	shortestPoll, longestPoll = 100 * time.Millisecond, time.Second
+	firstPoll, shortestPoll, longestPoll = 25 * time.Millisecond, 100 * time.Millisecond, time.Second
 	// crowd is how many who wait make the cadence slower.
 	crowd = 10
 	// patience is how long a wait is looked at in the shortest cadence.
@@ -97,9 +98,10 @@ func (f *finder[T]) watch(ctx context.Context, key string, after time.Duration, 
 func (f *finder[T]) cadence(waited time.Duration) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	many := shortestPoll * time.Duration(f.batch) / crowd
+	alone := min(max(firstPoll, waited/2), shortestPoll)
+	many := shortestPoll * time.Duration(f.batch-1) / crowd
 	long := (waited - patience) / 20
-	return min(max(shortestPoll, many, long), longestPoll)
+	return min(max(alone, many, long), longestPoll)
 }
 
 func (f *finder[T]) ask(ctx context.Context, key string, after time.Duration) sight[T] {
