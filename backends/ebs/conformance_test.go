@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/csikit/csikit/backends/ebs"
 	"github.com/csikit/csikit/backends/ebs/ec2test"
@@ -29,7 +30,9 @@ func (s shared) Traits() csi.Traits {
 func harness(t *testing.T, edit ...func(*ec2test.Options)) csitest.Harness {
 	s := newEC2(t, edit...)
 	return csitest.Harness{
-		Backend:    func() csi.Locator { return shared{open(t, s)} },
+		Backend: func() csi.Locator {
+			return shared{open(t, s, func(o *ebs.Options) { o.Consistency = 20 * time.Millisecond })}
+		},
 		OtherNode:  node2,
 		Size:       4 * gib, // the least that io2 has
 		Parameters: map[string]string{"type": "io2", "iops": "100"},

@@ -1,0 +1,46 @@
+package ebs
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/csikit/csikit/csi"
+)
+
+func disks(t *testing.T, serials map[string]string) sysfs {
+	s := sysfs{t.TempDir(), "/dev"}
+	for disk, serial := range serials {
+		dir := filepath.Join(s.sys, "block", disk, "device")
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "serial"), []byte(serial+"  \n"), 0o600))
+	}
+	require.NoError(t, os.MkdirAll(filepath.Join(s.sys, "block"), 0o755))
+	return s
+}
+
+func TestR2_DiskIsFoundByItsSerial(t *testing.T) {
+	const id = "vol-0123456789abcdef0"
+	v := csi.NodeVolume{ID: id, PublishContext: map[string]string{contextDevice: "/dev/xvdaa"}}
+	all := map[string]string{"nvme0n1": "vol0aaaaaaaaaaaaaaaa", "nvme1n1": "vol0123456789abcdef0", "nvme2n1": "AWS-instance-store", "loop0": "vol0123456789abcdef0"}
+	d, err := disks(t, all).find(t.Context(), v)
+	require.NoError(t, err)
+	require.Equal(t, "/dev/nvme1n1", d.Path)
+	require.Equal(t, map[string]string{"device/serial": "vol0123456789abcdef0"}, d.Sysfs)
+
+	delete(all, "nvme1n1")
+	all["xvdaa"] = ""
+	_, err = disks(t, all).find(t.Context(), v)
+	require.ErrorIs(t, err, csi.ErrNotFound, "with NVMe no name is trusted, and a loop device never")
+
+	all["nvme1n1"], all["nvme5n1"] = "vol0123456789abcdef0", "vol0123456789abcdef0"
+	_, err = disks(t, all).find(t.Context(), v)
+	require.ErrorIs(t, err, csi.ErrUnavailable, "two disks of one serial")
+
+	d, err = disks(t, map[string]string{"xvda": "", "xvdaa": ""}).find(t.Context(), v)
+	require.NoError(t, err)
+	require.Equal(t, "/dev/xvdaa", d.Path)
+	require.NotEmpty(t, d.Anonymous)
+}

@@ -1,0 +1,130 @@
+// Command ebs is the CSI driver of Amazon EBS volumes, in the place of
+// aws-ebs-csi-driver. See README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+
+	"github.com/csikit/csikit/backends/ebs"
+	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/csi/cli"
+)
+
+func main() { cli.Main(program()) }
+
+// program is the driver before its command line is read.
+func program() cli.Program {
+	s := settings{sources: "imds,kubernetes"}
+	return cli.Program{
+		Name:    ebs.DriverName,
+		Summary: "Amazon EBS volumes",
+		Flags:   s.register,
+		Backend: s.backend,
+	}
+}
+
+// settings are the flags of this driver.
+type settings struct {
+	ebs.Options
+	tags, sources, node, instanceType, zone string
+}
+
+func (s *settings) register(fs *flag.FlagSet) {
+	fs.StringVar(&s.ClusterID, "k8s-tag-cluster-id", "", "`id` of the cluster, for tags and listings")
+	fs.StringVar(&s.tags, "extra-tags", "", "`tags` of all that is made: key=value,key=value")
+	fs.BoolVar(&s.Outposts, "outposts", false, "all nodes are on outposts")
+	fs.DurationVar(&s.Consistency, "consistency", 0, "`time` that EC2's reads may lag behind its writes; 0 is 5s")
+	fs.DurationVar(&s.AttachTimeout, "attach-timeout", 0, "`time` after which an attachment counts as stuck; 0 is 2m")
+	fs.StringVar(&s.sources, "metadata-sources", s.sources, "`sources` that say what node this is, in order: imds, kubernetes, flags")
+	fs.StringVar(&s.node, "node-name", os.Getenv("CSI_NODE_NAME"), "`name` of the Node object, for the source kubernetes; its default is CSI_NODE_NAME")
+	fs.StringVar(&s.instanceType, "instance-type", "", "`type` of this instance, for the source flags")
+	fs.StringVar(&s.zone, "zone", "", "`zone` of this instance, for the source flags; its id is --node-id")
+	fs.Int64Var(&s.VolumeLimit, "volume-attach-limit", 0, "`number` of volumes that this node takes; 0 is what its type allows")
+	fs.Int64Var(&s.ReservedVolumes, "reserved-volume-attachments", 0, "`number` of attachments to leave for others; 0 counts what is attached")
+}
+
+// backend makes the backend of the flags.
+func (s *settings) backend(ctx context.Context, c cli.Config) (csi.Locator, error) {
+	o := s.Options
+	o.Logger = c.Log
+	var err error
+	if o.ExtraTags, err = parseTags(s.tags); err != nil {
+		return nil, err
+	}
+	loaded, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.Services != csi.NodeService {
+		if loaded.Region == "" {
+			if loaded.Region, err = regionOfInstance(ctx, loaded); err != nil {
+				return nil, fmt.Errorf("no region: set AWS_REGION, or let the pod reach the instance metadata service: %w", err)
+			}
+		}
+		o.EC2 = ebs.NewClient(loaded)
+	}
+	if c.Services != csi.ControllerService {
+		if o.Metadata, err = s.metadata(loaded, c.NodeID); err != nil {
+			return nil, err
+		}
+	}
+	b, err := ebs.New(o)
+	if err != nil {
+		return nil, err // not b: a nil *Backend is no nil Locator
+	}
+	return b, nil
+}
+
+func regionOfInstance(ctx context.Context, loaded aws.Config) (string, error) {
+	out, err := imds.NewFromConfig(loaded).GetRegion(ctx, &imds.GetRegionInput{})
+	if err != nil {
+		return "", err
+	}
+	return out.Region, nil
+}
+
+// metadata makes the sources that --metadata-sources names.
+func (s *settings) metadata(loaded aws.Config, node string) (sources []ebs.MetadataSource, err error) {
+	for name := range strings.SplitSeq(s.sources, ",") {
+		switch strings.TrimSpace(name) {
+		case "imds":
+			sources = append(sources, ebs.IMDS(imds.NewFromConfig(loaded)))
+		case "kubernetes":
+			if s.node != "" {
+				sources = append(sources, ebs.Kubernetes(s.node))
+			}
+		case "flags":
+			sources = append(sources, ebs.Fixed{InstanceID: node, Type: s.instanceType, Zone: s.zone, Volumes: -1})
+		default:
+			return nil, fmt.Errorf("--metadata-sources has %q: there are imds, kubernetes and flags", name)
+		}
+	}
+	if len(sources) == 0 {
+		return nil, errors.New("no metadata source can be used: the source kubernetes needs --node-name")
+	}
+	return sources, nil
+}
+
+func parseTags(text string) (map[string]string, error) {
+	tags := map[string]string{}
+	for pair := range strings.SplitSeq(text, ",") {
+		if pair == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return nil, fmt.Errorf("--extra-tags has %q: want key=value", pair)
+		}
+		tags[key] = value
+	}
+	return tags, nil
+}

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestHelp: the flags are there, and nothing is started.
+func TestHelp(t *testing.T) {
+	var out, log bytes.Buffer
+	require.Zero(t, program().Run(t.Context(), []string{"--help"}, nil, &out, &log), log.String())
+	require.Contains(t, out.String(), "--metadata-sources")
+}
+
+func TestConfiguration_MistakesNameTheirFlag(t *testing.T) {
+	t.Setenv("AWS_REGION", "us-east-1")
+	endpoint := "--endpoint=unix://" + filepath.Join(t.TempDir(), "csi.sock")
+	for flag, says := range map[string]string{
+		"--extra-tags=a": "--extra-tags", "--extra-tags=CSIVolumeName=x": "reserved", "--metadata-sources=tea": "--metadata-sources",
+	} {
+		var out, log bytes.Buffer
+		require.Equal(t, 2, program().Run(context.Background(), []string{endpoint, flag}, nil, &out, &log), flag)
+		require.Contains(t, log.String(), says)
+	}
+}
