@@ -152,10 +152,11 @@ func benchParts(b *testing.B, w *tabwriter.Writer, n *nodeUnderTest, backend *lo
 		_, err := theirs.GetDiskFormat(path)
 		must(err)
 	}}.run(b, w, others, 40)
-	for name, readOnly := range map[string]bool{"bind": false, "read-only-bind": true} {
+	for _, readOnly := range []bool{false, true} {
+		name := "bind"
 		options := []string{"bind"}
 		if readOnly {
-			options = append(options, "ro")
+			name, options = "read-only-bind", append(options, "ro")
 		}
 		contest{name: name, after: unmount,
 			ours:  func() { must(kernel.Bind(ctx, mount.Binding{Source: staging, Target: at, ReadOnly: readOnly})) },

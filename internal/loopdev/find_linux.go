@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -17,17 +16,26 @@ import (
 // come or go meanwhile may be left out. An error of the kernel ends the walk:
 // half a list would let a file be attached twice.
 func Each(visit func(*os.File, Info) error) error {
-	entries, err := filepath.Glob("/sys/block/loop*/loop") // only bound devices have this directory
+	entries, err := os.ReadDir("/sys/block")
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		err := visitOne(filepath.Base(filepath.Dir(entry)), visit)
-		if err != nil && !errors.Is(err, ErrUnbound) {
+		name := entry.Name()
+		if !strings.HasPrefix(name, "loop") || !bound(name) {
+			continue
+		}
+		if err := visitOne(name, visit); err != nil && !errors.Is(err, ErrUnbound) {
 			return err
 		}
 	}
 	return nil
+}
+
+// bound reports whether a loop device has the directory that only bound ones
+// have: most of a machine's are not.
+func bound(name string) bool {
+	return unix.Access("/sys/block/"+name+"/loop", unix.F_OK) == nil
 }
 
 func visitOne(name string, visit func(*os.File, Info) error) error {

@@ -75,13 +75,11 @@ func (s Store[T]) makeDir() error {
 	return nil
 }
 
-// Remove forgets k. What is not there is done.
+// Remove forgets k. What is not there is done. A crash of the machine may bring
+// back what Save had saved: a hint of an earlier boot, like any other.
 func (s Store[T]) Remove(k Key) error {
-	path, remove := s.path(k), durable.Remove
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		remove = durable.Drop // there is nothing to flush
-	}
-	if err := remove(path); err != nil {
+	path := s.path(k)
+	if err := durable.Drop(path); err != nil {
 		return err
 	}
 	return durable.Drop(overlayOf(path))
