@@ -100,6 +100,15 @@ func (b *Backend) load(p place) (*entry, error) {
 	return e, err
 }
 
+// get describes the entry at p.
+func get[T any](b *Backend, p place, describe func(*entry) *T) (*T, error) {
+	e, err := b.load(p)
+	if err != nil {
+		return nil, err
+	}
+	return describe(e), nil
+}
+
 // names lists a directory of the pool. One that is missing is empty, if the
 // pool itself is there.
 func (b *Backend) names(dir string) (names []string, err error) {

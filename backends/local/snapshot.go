@@ -97,11 +97,7 @@ func (b *Backend) Snapshot(_ context.Context, s csi.SnapshotRef) (*csi.Snapshot,
 	if err != nil {
 		return nil, err
 	}
-	e, err := b.load(p)
-	if err != nil {
-		return nil, err
-	}
-	return b.snapshot(e), nil
+	return get(b, p, b.snapshot)
 }
 
 // ListSnapshots implements [csi.SnapshotLister].

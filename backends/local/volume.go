@@ -85,11 +85,7 @@ func (b *Backend) Volume(_ context.Context, v csi.VolumeRef) (*csi.Volume, error
 	if p.static() {
 		return b.staticVolume(v.ID, p)
 	}
-	e, err := b.load(p)
-	if err != nil {
-		return nil, err
-	}
-	return b.volume(e), nil
+	return get(b, p, b.volume)
 }
 
 // ListVolumes implements [csi.VolumeLister]. Volumes made by hand are not

@@ -25,6 +25,9 @@ const (
 	stressVolumes = 8
 	stressPods    = 3
 	stressTime    = 5 * time.Second
+	// stressPatience is how much longer it goes on where an RPC has not
+	// worked yet: a busy machine does little in five seconds.
+	stressPatience = time.Minute
 )
 
 // Stress lets 64 goroutines create, attach, stage, publish, unpublish,
@@ -89,20 +92,36 @@ type stress struct {
 	said     map[string]string // the first message of each RPC and code
 }
 
-// run works until the time is over. Workers end by themselves: no call is
-// interrupted but by its own deadline.
+// run works until the time is over and every RPC has worked. Workers end by
+// themselves: no call is interrupted but by its own deadline.
 func (x *stress) run(duration time.Duration, seed uint64) {
 	end := time.Now().Add(duration)
+	goOn := func() bool {
+		late := time.Since(end)
+		return late < 0 || late < stressPatience && len(x.idle()) > 0
+	}
 	var wg sync.WaitGroup
 	for worker := range stressWorkers {
 		wg.Go(func() {
 			random := rand.New(rand.NewPCG(seed, uint64(worker)))
-			for time.Now().Before(end) {
+			for goOn() {
 				x.step(random)
 			}
 		})
 	}
 	wg.Wait()
+}
+
+// idle lists the RPCs that were tried and never worked.
+func (x *stress) idle() (rpcs []string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, rpc := range keys(x.counts) {
+		if x.counts[rpc][codes.OK] == 0 {
+			rpcs = append(rpcs, rpc)
+		}
+	}
+	return rpcs
 }
 
 // noneStacked proves that no target has more than one mount, where mounts are

@@ -92,9 +92,9 @@ func (x *stress) report(duration time.Duration) {
 			}
 		}
 		lines = append(lines, fmt.Sprintf("  %-26s %s", rpc, strings.Join(line, ", ")))
-		if x.counts[rpc][codes.OK] == 0 {
-			x.s.Errorf("%s never worked", rpc)
-		}
+	}
+	for _, rpc := range x.idle() {
+		x.s.Errorf("%s never worked", rpc)
 	}
 	x.s.Logf("%d RPCs in %v\n%s", total, duration, strings.Join(append(lines, examples...), "\n"))
 }
