@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -87,9 +88,17 @@ func (s *Server) listen(address string, handler http.Handler) (string, error) {
 			_ = server.Close()
 		}
 	})
-	url := "http://" + l.Addr().String()
+	url := "http://" + reachable(l.Addr())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.urls = append(s.urls, url)
 	return url, nil
+}
+
+// reachable is an address at which this host reaches a listener.
+func reachable(a net.Addr) string {
+	if tcp, ok := a.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return a.String()
 }
