@@ -82,6 +82,11 @@ func (b *Backend) cut(ctx context.Context, spec csi.SnapshotSpec, p *snapshotPar
 		if errors.Is(err, csi.ErrUnavailable) {
 			b.uncertain.Store(spec.Name, time.Now())
 		}
+		if hasCode(err, "IncorrectState") { // it may be on its way out
+			if _, lost := b.volume(ctx, spec.Volume.ID); lost != nil {
+				return nil, lost
+			}
+		}
 		return nil, err
 	}
 	return &types.Snapshot{SnapshotId: out.SnapshotId, VolumeId: out.VolumeId, VolumeSize: out.VolumeSize, StartTime: out.StartTime, State: out.State, OutpostArn: out.OutpostArn}, nil
