@@ -21,9 +21,9 @@ import (
 
 // TestDevice_RoundTrip is the life of a volume on a node, each step twice and
 // the second time after a restart.
-func TestDevice_RoundTrip(t *testing.T) { eachKernel(t, testDevice_RoundTrip) }
+func TestDevice_RoundTrip(t *testing.T) { eachKernel(t, testDeviceRoundTrip) }
 
-func testDevice_RoundTrip(t *testing.T, only *mount.Features) {
+func testDeviceRoundTrip(t *testing.T, only *mount.Features) {
 	for _, name := range []string{"ext4", "xfs", "btrfs"} {
 		t.Run(name, func(t *testing.T) {
 			n, backend := newLoopNodeOn(t, only, "v")
@@ -58,9 +58,9 @@ func testDevice_RoundTrip(t *testing.T, only *mount.Features) {
 	}
 }
 
-func TestR17_RawDevice(t *testing.T) { eachKernel(t, testR17_RawDevice) }
+func TestR17_RawDevice(t *testing.T) { eachKernel(t, testR17RawDevice) }
 
-func testR17_RawDevice(t *testing.T, only *mount.Features) {
+func testR17RawDevice(t *testing.T, only *mount.Features) {
 	n, backend := newLoopNodeOn(t, only, "v", "w")
 	block := func(r *csipb.NodeStageVolumeRequest) {
 		r.VolumeCapability = rawAccess(csi.MultiNodeMultiWriter)
@@ -140,9 +140,9 @@ func replace(t *testing.T, path, image string) {
 
 // TestR6_UnstageNeedsAFreeDevice: while anything holds the device the volume
 // is not unstaged, however often it is asked, and a restart forgets nothing.
-func TestR6_UnstageNeedsAFreeDevice(t *testing.T) { eachKernel(t, testR6_UnstageNeedsAFreeDevice) }
+func TestR6_UnstageNeedsAFreeDevice(t *testing.T) { eachKernel(t, testR6UnstageNeedsAFreeDevice) }
 
-func testR6_UnstageNeedsAFreeDevice(t *testing.T, only *mount.Features) {
+func testR6UnstageNeedsAFreeDevice(t *testing.T, only *mount.Features) {
 	n, backend := newLoopNodeOn(t, only, "v")
 	require.NoError(t, n.stage("v"))
 	elsewhere := n.path("elsewhere")
@@ -294,9 +294,9 @@ func TestRuling3_DeviceFileSystemOfManyWriters(t *testing.T) {
 }
 
 // TestR4_WhatIsMountedIsCompared: with what was staged, not taken for it.
-func TestR4_WhatIsMountedIsCompared(t *testing.T) { eachKernel(t, testR4_WhatIsMountedIsCompared) }
+func TestR4_WhatIsMountedIsCompared(t *testing.T) { eachKernel(t, testR4WhatIsMountedIsCompared) }
 
-func testR4_WhatIsMountedIsCompared(t *testing.T, only *mount.Features) {
+func testR4WhatIsMountedIsCompared(t *testing.T, only *mount.Features) {
 	n, _ := newLoopNodeOn(t, only, "v", "w")
 	require.NoError(t, n.stage("v"))
 	require.NoError(t, n.stage("w"))

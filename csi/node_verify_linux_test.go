@@ -26,10 +26,10 @@ import (
 // file system read-only since, as errors=remount-ro does. A pod that is to
 // write would find out by its failed writes.
 func TestR4_AFileSystemWithErrorsIsNotPublished(t *testing.T) {
-	eachKernel(t, testR4_AFileSystemWithErrorsIsNotPublished)
+	eachKernel(t, testR4AFileSystemWithErrorsIsNotPublished)
 }
 
-func testR4_AFileSystemWithErrorsIsNotPublished(t *testing.T, only *mount.Features) {
+func testR4AFileSystemWithErrorsIsNotPublished(t *testing.T, only *mount.Features) {
 	n, _ := newLoopNodeOn(t, only, "v")
 	require.NoError(t, n.stage("v"))
 	one, two := n.path("one/mount"), n.path("two/mount")
@@ -50,9 +50,9 @@ func testR4_AFileSystemWithErrorsIsNotPublished(t *testing.T, only *mount.Featur
 
 // TestR4_FlagsAreCompared: a mount that has lost the flags it was asked for is
 // not taken for the one that was published or staged.
-func TestR4_FlagsAreCompared(t *testing.T) { eachKernel(t, testR4_FlagsAreCompared) }
+func TestR4_FlagsAreCompared(t *testing.T) { eachKernel(t, testR4FlagsAreCompared) }
 
-func testR4_FlagsAreCompared(t *testing.T, only *mount.Features) {
+func testR4FlagsAreCompared(t *testing.T, only *mount.Features) {
 	n, _ := newLoopNodeOn(t, only, "v")
 	flags := []string{"nosuid", "noexec", "discard"}
 	stage := func() error {
@@ -82,9 +82,9 @@ func testR4_FlagsAreCompared(t *testing.T, only *mount.Features) {
 
 // TestR4_AStackIsNotSuccess: of mounts on top of each other only the topmost
 // shows, and a retry must not take the stack for its own mount.
-func TestR4_AStackIsNotSuccess(t *testing.T) { eachKernel(t, testR4_AStackIsNotSuccess) }
+func TestR4_AStackIsNotSuccess(t *testing.T) { eachKernel(t, testR4AStackIsNotSuccess) }
 
-func testR4_AStackIsNotSuccess(t *testing.T, only *mount.Features) {
+func testR4AStackIsNotSuccess(t *testing.T, only *mount.Features) {
 	n, _ := newLoopNodeOn(t, only, "v")
 	require.NoError(t, n.stage("v"))
 	target := n.path("pod/mount")
@@ -128,10 +128,10 @@ func TestR4_OneMountOfAThousandPublishes(t *testing.T) {
 // namespace has a copy of the staged mount that does not follow ours. Unmounting
 // succeeds here, and the file system lives on there (kubernetes#54214).
 func TestR6_APrivateCopyOfTheMountHoldsTheDevice(t *testing.T) {
-	eachKernel(t, testR6_APrivateCopyOfTheMountHoldsTheDevice)
+	eachKernel(t, testR6APrivateCopyOfTheMountHoldsTheDevice)
 }
 
-func testR6_APrivateCopyOfTheMountHoldsTheDevice(t *testing.T, only *mount.Features) {
+func testR6APrivateCopyOfTheMountHoldsTheDevice(t *testing.T, only *mount.Features) {
 	n, backend := newLoopNodeOn(t, only, "v")
 	require.NoError(t, n.stage("v"))
 	n.write(n.stagingPath("v"), "precious")

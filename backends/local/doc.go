@@ -62,6 +62,9 @@
 // any moment, and a copy of it would be torn. Use a pool with reflink if
 // snapshots matter.
 //
+// A copy of a volume that was never written is formatted like a new volume; any
+// other copy never is: see docs/decisions/004.
+//
 // # Volumes made by hand
 //
 // A PersistentVolume may have the volumeHandle NODE/image/NAME, for the file
