@@ -35,6 +35,7 @@ func program() cli.Program {
 // settings are the flags of this driver.
 type settings struct {
 	ebs.Options
+	emulation
 	tags, sources, node, instanceType, zone string
 }
 
@@ -50,6 +51,8 @@ func (s *settings) register(fs *flag.FlagSet) {
 	fs.StringVar(&s.zone, "zone", "", "`zone` of this instance, for the source flags; its id is --node-id")
 	fs.Int64Var(&s.VolumeLimit, "volume-attach-limit", 0, "`number` of volumes that this node takes; 0 is what its type allows")
 	fs.Int64Var(&s.ReservedVolumes, "reserved-volume-attachments", 0, "`number` of attachments to leave for others; 0 counts what is attached")
+	fs.StringVar(&s.dir, "emulate", "", "`directory` of an EC2 that this process emulates, with its volumes as loop devices of this machine, for trials without an account (root)")
+	fs.Float64Var(&s.speed, "emulate-speed", 10, "how many `times` faster than EC2 the emulator changes states; 0: at once")
 }
 
 // backend makes the backend of the flags.
@@ -59,6 +62,9 @@ func (s *settings) backend(ctx context.Context, c cli.Config) (csi.Locator, erro
 	var err error
 	if o.ExtraTags, err = parseTags(s.tags); err != nil {
 		return nil, err
+	}
+	if s.dir != "" && !c.DescribeOnly {
+		return s.emulation.backend(o, c.Services)
 	}
 	loaded, err := config.LoadDefaultConfig(ctx)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,11 +20,12 @@ func TestHelp(t *testing.T) {
 func TestConfiguration_MistakesNameTheirFlag(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")
 	endpoint := "--endpoint=unix://" + filepath.Join(t.TempDir(), "csi.sock")
-	for flag, says := range map[string]string{
+	for flags, says := range map[string]string{
+		"--emulate=here": "absolute path", "--emulate=/none --mode=node": "leave --mode away", "--emulate=/none --emulate-speed=-1": "--emulate-speed",
 		"--extra-tags=a": "--extra-tags", "--extra-tags=CSIVolumeName=x": "reserved", "--metadata-sources=tea": "--metadata-sources",
 	} {
 		var out, log bytes.Buffer
-		require.Equal(t, 2, program().Run(context.Background(), []string{endpoint, flag}, nil, &out, &log), flag)
+		require.Equal(t, 2, program().Run(context.Background(), append(strings.Fields(flags), endpoint), nil, &out, &log), flags)
 		require.Contains(t, log.String(), says)
 	}
 }

@@ -45,8 +45,16 @@ func (r Result) String() string {
 // Its framework is global: Run may be called once in a test binary.
 func Run(t *testing.T, h csitest.Harness, edit ...func(*Config)) Result {
 	t.Helper()
+	return RunAt(t, csitest.Endpoint(t, h.NewDriver(t)), h, edit...)
+}
+
+// RunAt is [Run] for a driver that serves already, at an endpoint such as
+// unix:///path: of the harness it takes only what the requests have in them.
+// Run and RunAt count as one: either may be called once in a test binary.
+func RunAt(t *testing.T, endpoint string, h csitest.Harness, edit ...func(*Config)) Result {
+	t.Helper()
 	config := configOf(t, h)
-	config.Address = csitest.Endpoint(t, h.NewDriver(t))
+	config.Address = endpoint
 	for _, e := range edit {
 		e(&config)
 	}
