@@ -57,22 +57,20 @@ func (s *Server) snapshotAllowed(v *Volume, now time.Time, n int) error {
 	if v.State != available && v.State != inUse {
 		return errorf("IncorrectState", "The volume '%s' is '%s'.", v.ID, v.State)
 	}
-	all, running := s.snapshots.truths(), 0
-	for _, other := range all {
-		if other.VolumeID != v.ID {
-			continue
-		}
-		if other.State == pending {
+	all, running, tooSoon := 0, 0, false
+	s.snapshots.each(func(other *Snapshot) {
+		all++
+		if other.VolumeID == v.ID && other.State == pending {
 			running++
 		}
-		if now.Sub(other.Started) < s.o.Quotas.SnapshotInterval {
-			return errorf("SnapshotCreationPerVolumeRateExceeded", "The maximum per volume CreateSnapshot request rate has been exceeded. Use an increasing or variable sleep interval between requests.")
-		}
-	}
+		tooSoon = tooSoon || other.VolumeID == v.ID && now.Sub(other.Started) < s.o.Quotas.SnapshotInterval
+	})
 	switch most := volumeTypes[v.Type].pendingSnapshots; {
+	case tooSoon:
+		return errorf("SnapshotCreationPerVolumeRateExceeded", "The maximum per volume CreateSnapshot request rate has been exceeded. Use an increasing or variable sleep interval between requests.")
 	case running >= most:
 		return errorf("ConcurrentSnapshotLimitExceeded", "Maximum allowed in-progress snapshots for a single volume exceeded: %d for %s.", most, v.Type)
-	case s.o.Quotas.Snapshots > 0 && len(all)+n > s.o.Quotas.Snapshots:
+	case s.o.Quotas.Snapshots > 0 && all+n > s.o.Quotas.Snapshots:
 		return errorf("SnapshotLimitExceeded", "You have exceeded your maximum snapshot limit of %d in this region.", s.o.Quotas.Snapshots)
 	}
 	return nil

@@ -147,10 +147,10 @@ func (v *Volume) provisioned() int64 {
 
 // roomFor checks the account's quotas for more storage and IOPS.
 func (s *Server) roomFor(size, iops int64) error {
-	for _, v := range s.volumes.truths() {
+	s.volumes.each(func(v *Volume) {
 		size += v.Size
 		iops += v.provisioned()
-	}
+	})
 	switch q := s.o.Quotas; {
 	case q.VolumeGiB > 0 && size > q.VolumeGiB:
 		return errorf("VolumeLimitExceeded", "You have exceeded your maximum gp2, gp3 or io storage limit of %d GiB in this region. Please contact AWS Support to request an Elastic Block Store service limit increase.", q.VolumeGiB)

@@ -77,6 +77,15 @@ func (t *table[T]) seen(id string, at time.Time) *T {
 // ids lists the rows in order, those that were deleted included.
 func (t *table[T]) ids() []string { return slices.Sorted(maps.Keys(t.rows)) }
 
+// each calls f with all rows as they are, in no order.
+func (t *table[T]) each(f func(*T)) {
+	for _, r := range t.rows {
+		if r.truth != nil {
+			f(r.truth)
+		}
+	}
+}
+
 // truths lists copies of all rows as they are, in the order of their ids.
 func (t *table[T]) truths() []T {
 	var all []T
