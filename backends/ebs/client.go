@@ -114,10 +114,10 @@ func invoke[In, Out any](ctx context.Context, c *client, api string, call method
 		}
 		failed := meaning(api, err)
 		switch {
-		case failed.means == errThrottled:
+		case errors.Is(failed.means, errThrottled):
 			c.buckets[api].refused(time.Now())
-		case failed.means != csi.ErrUnavailable:
-			if unknown > 0 && failed.means != csi.ErrNotFound && failed.means != csi.ErrExists {
+		case !errors.Is(failed.means, csi.ErrUnavailable):
+			if unknown > 0 && !errors.Is(failed.means, csi.ErrNotFound) && !errors.Is(failed.means, csi.ErrExists) {
 				failed.means = csi.ErrUnavailable // an earlier attempt may have been executed
 			}
 			return nil, failed

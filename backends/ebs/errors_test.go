@@ -22,7 +22,7 @@ func TestErrors_EveryCode(t *testing.T) {
 			said := &smithy.GenericAPIError{Code: code, Message: "because"}
 			err := meaning("CreateVolume", fmt.Errorf("operation error: %w", said))
 			for _, s := range sentinels {
-				require.Equal(t, s == want, errors.Is(err, s), "%v", s)
+				require.Equal(t, errors.Is(want, s), errors.Is(err, s), "%v", s)
 			}
 			require.ErrorIs(t, err, said)
 			require.ErrorContains(t, err, code+": because")

@@ -107,19 +107,24 @@ func (b *Backend) restoreFast(ctx context.Context, s *types.Snapshot, p *snapsho
 		return err
 	}
 	for _, item := range out.Unsuccessful {
-		for _, failed := range item.FastSnapshotRestoreStateErrors {
-			code, text := "", ""
-			if failed.Error != nil {
-				code, text = aws.ToString(failed.Error.Code), aws.ToString(failed.Error.Message)
-			}
-			means, known := ec2Codes[code]
-			if !known || means == errThrottled {
-				means = csi.ErrUnavailable
-			}
-			return fmt.Errorf("%w: fast snapshot restore of %s in zone %s: %s: %s", means, *s.SnapshotId, aws.ToString(failed.AvailabilityZone), code, text)
+		if failed := item.FastSnapshotRestoreStateErrors; len(failed) > 0 {
+			return notFast(*s.SnapshotId, failed[0])
 		}
 	}
 	return nil
+}
+
+// notFast is the error of a zone where fast snapshot restore cannot be.
+func notFast(snapshot string, failed types.EnableFastSnapshotRestoreStateErrorItem) error {
+	code, text := "", ""
+	if failed.Error != nil {
+		code, text = aws.ToString(failed.Error.Code), aws.ToString(failed.Error.Message)
+	}
+	means, known := ec2Codes[code]
+	if !known || errors.Is(means, errThrottled) {
+		means = csi.ErrUnavailable
+	}
+	return fmt.Errorf("%w: fast snapshot restore of %s in zone %s: %s: %s", means, snapshot, aws.ToString(failed.AvailabilityZone), code, text)
 }
 
 // lock locks the snapshot unless it is locked: a lock cannot be repeated at
