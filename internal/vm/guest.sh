@@ -34,7 +34,8 @@ while read -r package; do
 		failed=1
 		printf '\n--- output of %s:\n' "$package"
 		cat "$log"
-		dmesg | tail -n 40
+		echo w >/proc/sysrq-trigger # the stacks of what is blocked
+		dmesg | tail -n 80
 	fi
 	printf '%-22s %s  %4d passed %3d failed %3d skipped  %4d s\n' "$package" "$([ "$status" = 0 ] && echo ok || echo FAIL)" \
 		"$(count PASS)" "$(count FAIL)" "$(count SKIP)" $((SECONDS - began)) | tee -a "$VM_OUT/summary"

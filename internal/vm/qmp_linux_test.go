@@ -121,7 +121,7 @@ func newDisk(t testing.TB, serial string, size int64) *disk {
 	create("blockdev-add", map[string]any{"driver": "file", "node-name": d.node, "filename": path, "discard": "unmap"})
 	t.Cleanup(func() {
 		if d.plugged != "" {
-			d.unplug()
+			d.take()
 		}
 	})
 	return d
@@ -131,9 +131,7 @@ func newDisk(t testing.TB, serial string, size int64) *disk {
 func (d *disk) plug() string {
 	d.t.Helper()
 	before := namesOf(d.serial)
-	disksMade++
-	d.plugged = fmt.Sprintf("device-%d-%d", os.Getpid(), disksMade)
-	d.monitor.must(d.t, "device_add", map[string]any{"driver": "nvme", "id": d.plugged, "drive": d.node, "serial": d.serial})
+	d.add()
 	var name string
 	require.Eventually(d.t, func() bool {
 		for _, n := range namesOf(d.serial) {
@@ -146,12 +144,35 @@ func (d *disk) plug() string {
 	return "/dev/" + name
 }
 
+// add plugs the disk in and does not wait for what the kernel makes of it.
+func (d *disk) add() {
+	d.t.Helper()
+	disksMade++
+	d.plugged = fmt.Sprintf("device-%d-%d", os.Getpid(), disksMade)
+	d.monitor.must(d.t, "device_add", map[string]any{"driver": "nvme", "id": d.plugged, "drive": d.node, "serial": d.serial})
+}
+
+// take pulls the disk out, and returns when the kernel has let it go: a second
+// attempt then finds no such device.
+func (d *disk) take() {
+	d.t.Helper()
+	arguments := map[string]any{"id": d.plugged}
+	d.plugged = ""
+	d.monitor.must(d.t, "device_del", arguments)
+	gone := func() bool {
+		d.monitor.mu.Lock()
+		defer d.monitor.mu.Unlock()
+		err := d.monitor.call("device_del", arguments)
+		return err != nil && strings.Contains(err.Error(), "not found")
+	}
+	require.Eventually(d.t, gone, patient, 50*time.Millisecond, "disk %s is let go", d.serial)
+}
+
 // unplug takes the disk away from the running machine.
 func (d *disk) unplug() {
 	d.t.Helper()
 	before := len(namesOf(d.serial))
-	d.monitor.must(d.t, "device_del", map[string]any{"id": d.plugged})
-	d.plugged = ""
+	d.take()
 	require.Eventually(d.t, func() bool { return len(namesOf(d.serial)) < before }, patient, 20*time.Millisecond, "disk %s goes", d.serial)
 }
 
