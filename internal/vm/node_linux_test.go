@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -147,7 +148,9 @@ func newNode(t *testing.T, name string) *node {
 
 func (n *node) staging(id string) string {
 	path := filepath.Join(n.dir, "staging-"+id)
-	require.NoError(n, os.MkdirAll(path, 0o755))
+	if err := os.Mkdir(path, 0o755); !errors.Is(err, os.ErrExist) { // a dead mount there cannot be looked at
+		require.NoError(n, err)
+	}
 	return path
 }
 
