@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -78,6 +79,37 @@ func hangingUnstage(t *testing.T, fstype string) {
 	if fstype == "ext4" {
 		run(t, "e2fsck", "-fn", m.path())
 	}
+}
+
+// Finding 2 as it is found by a plugin that was restarted, or by umount(8) of an
+// operator: the mount is gone from the table, and the kernel still writes.
+func TestR6_AMountThatIsGoneIsNoProof(t *testing.T) {
+	n := newNode(t, "gone")
+	m := newMapping(t, 400*mib)
+	n.place("a", m.device())
+	n.must("stage", func(ctx context.Context) error { return n.stage(ctx, "a", "ext4") })
+	dirty := bytes.Repeat([]byte("dirty"), mib)
+	require.NoError(t, os.WriteFile(filepath.Join(n.staging("a"), "dirty"), dirty, 0o600))
+	m.suspend()
+	t.Cleanup(func() { m.resume() })
+	umount := exec.Command("umount", n.staging("a"))
+	require.NoError(t, umount.Start())
+	require.Eventually(t, func() bool {
+		table, err := os.ReadFile("/proc/self/mountinfo")
+		return err == nil && !bytes.Contains(table, []byte(n.staging("a")))
+	}, patient, 10*time.Millisecond)
+	for range 2 {
+		require.Equal(t, codes.Aborted, status.Code(n.answers("unstage", func(ctx context.Context) error { return n.unstage(ctx, "a") })))
+	}
+	m.resume()
+	require.NoError(t, umount.Wait())
+	n.must("unstage", func(ctx context.Context) error { return n.unstage(ctx, "a") })
+	require.NoError(t, exclusive(t, m))
+	n.must("stage", func(ctx context.Context) error { return n.stage(ctx, "a", "ext4") })
+	data, err := os.ReadFile(filepath.Join(n.staging("a"), "dirty"))
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(dirty, data))
+	n.must("unstage", func(ctx context.Context) error { return n.unstage(ctx, "a") })
 }
 
 // exclusive is the proof of R6, made by the test itself.
