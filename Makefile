@@ -29,20 +29,20 @@ demo: tools ## watch a real driver provision, mount, grow, snapshot, clone (root
 
 .PHONY: test
 test: tools ## all tests; without root those that need it are skipped with a reason
-	$(GO) test $(PACKAGES)
+	$(GO) test -timeout 20m $(PACKAGES)
 
 .PHONY: test-root
 test-root: tools ## all tests, uncached, and refuse to skip what needs root
 	@test "$$(id -u)" = 0 || { echo "test-root: run it as root: it makes loop devices and mounts" >&2; exit 1; }
-	$(GO) test -count=1 $(PACKAGES)
+	$(GO) test -count=1 -timeout 20m $(PACKAGES)
 
 .PHONY: test-vm
 test-vm: tools ## the privileged tests and faults of device-mapper and NVMe, in a throw-away virtual machine
 	@bash internal/vm/test.sh
 
 .PHONY: race
-race: tools ## tests with the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race $(PACKAGES)
+race: tools ## tests with the race detector (needs a C compiler); not those of other processes
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m $$($(GO) list $(PACKAGES) | grep -v -e /internal/crashtest$$ -e /internal/vm$$)
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, errcheck, errorlint, spelling, house rules
