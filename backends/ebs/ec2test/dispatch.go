@@ -90,15 +90,7 @@ func (s *Server) execute(entry *Call, fault *Fault) ([]byte, *Error) {
 	if fault != nil && (fault.Refuse || refusal != nil && !fault.Execute && !fault.Lose) {
 		return nil, refusal
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := &call{api: entry.API, form: entry.Params, now: s.now(), dry: entry.Params.Get("DryRun") == "true"}
-	s.settle(c.now)
-	out, err := apis[entry.API](s, c)
-	if notSaved := s.save(); err == nil {
-		err = notSaved
-	}
-	entry.IDs = append(entry.IDs, c.made...)
+	out, err := s.run(entry)
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -115,6 +107,21 @@ func (s *Server) execute(entry *Call, fault *Fault) ([]byte, *Error) {
 		return nil, errorf("InternalError", "An internal error has occurred: %v", err)
 	}
 	return body, nil
+}
+
+// run executes a call with the server locked. What it returns shares nothing
+// with the server's state.
+func (s *Server) run(entry *Call) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &call{api: entry.API, form: entry.Params, now: s.now(), dry: entry.Params.Get("DryRun") == "true"}
+	s.settle(c.now)
+	out, err := apis[entry.API](s, c)
+	entry.IDs = append(entry.IDs, c.made...)
+	if notSaved := s.save(); err == nil {
+		err = notSaved
+	}
+	return out, err
 }
 
 func (s *Server) log(entry Call) {
