@@ -22,16 +22,16 @@ const mostAttachments = 16
 var deviceNames = regexp.MustCompile(`^(/dev/)?(sd[a-z]([1-9]|1[0-5])?|xvd[a-z]|xvd[a-d][a-z]|xvdd[a-d][a-z]|hd[a-p]([1-9]|1[0-5])?)$`)
 
 type attachVolumeInput struct {
-	Device, InstanceId, VolumeId string
+	Device, InstanceID, VolumeID string
 	EbsCardIndex                 int64
 }
 
 func (s *Server) attachVolume(c *call, in *attachVolumeInput) (any, error) {
-	v, err := existing(s.volumes, "vol", in.VolumeId)
+	v, err := existing(s.volumes, "vol", in.VolumeID)
 	if err != nil {
 		return nil, err
 	}
-	i, err := existing(s.instances, "i", in.InstanceId)
+	i, err := existing(s.instances, "i", in.InstanceID)
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,9 @@ type copyVolumesInput struct {
 	ClientToken            string
 	Encrypted              *bool
 	Iops, Size, Throughput int64
-	KmsKeyId               string
+	KmsKeyID               string
 	MultiAttachEnabled     bool
-	SourceVolumeId         string
+	SourceVolumeID         string
 	TagSpecifications      []tagSpecification `ec2:"TagSpecification"`
 	VolumeType             string
 }
@@ -20,7 +20,7 @@ func (s *Server) copyVolumes(c *call, in *copyVolumesInput) (any, error) {
 	if id, err := s.repeated(c); err != nil || id != "" {
 		return copyVolumesOutput{[]any{s.repeatedVolume(id)}}, err
 	}
-	from, err := existing(s.volumes, "vol", in.SourceVolumeId)
+	from, err := existing(s.volumes, "vol", in.SourceVolumeID)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (s *Server) copyVolumes(c *call, in *copyVolumesInput) (any, error) {
 	}
 	v := &Volume{
 		Type: in.VolumeType, Zone: from.Zone, State: creating, Size: in.Size, IOPS: in.Iops, Throughput: in.Throughput,
-		KMSKey: in.KmsKeyId, Encrypted: from.Encrypted, MultiAttach: in.MultiAttachEnabled, SourceVolumeID: from.ID,
+		KMSKey: in.KmsKeyID, Encrypted: from.Encrypted, MultiAttach: in.MultiAttachEnabled, SourceVolumeID: from.ID,
 		OutpostARN: from.OutpostARN, Created: c.now, Tags: tags, Status: statusOK,
 	}
 	if v.Size == 0 {

@@ -6,7 +6,7 @@ import (
 )
 
 type createSnapshotInput struct {
-	Description, Location, OutpostArn, VolumeId string
+	Description, Location, OutpostArn, VolumeID string
 	TagSpecifications                           []tagSpecification `ec2:"TagSpecification"`
 }
 
@@ -30,7 +30,7 @@ type snapshotXML struct {
 }
 
 func (s *Server) createSnapshot(c *call, in *createSnapshotInput) (any, error) {
-	v, err := existing(s.volumes, "vol", in.VolumeId)
+	v, err := existing(s.volumes, "vol", in.VolumeID)
 	if err != nil {
 		return nil, err
 	}

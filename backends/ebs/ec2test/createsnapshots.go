@@ -11,7 +11,7 @@ type createSnapshotsInput struct {
 	InstanceSpecification             struct {
 		ExcludeBootVolume    bool
 		ExcludeDataVolumeIds []string `ec2:"ExcludeDataVolumeId"`
-		InstanceId           string
+		InstanceID           string
 	}
 	TagSpecifications []tagSpecification `ec2:"TagSpecification"`
 }
@@ -23,7 +23,7 @@ type createSnapshotsOutput struct {
 // createSnapshots cuts the volumes of an instance, without those excluded, at
 // one moment.
 func (s *Server) createSnapshots(c *call, in *createSnapshotsInput) (any, error) {
-	i, err := existing(s.instances, "i", in.InstanceSpecification.InstanceId)
+	i, err := existing(s.instances, "i", in.InstanceSpecification.InstanceID)
 	if err != nil {
 		return nil, err
 	}

@@ -1,14 +1,14 @@
 package ec2test
 
 type createVolumeInput struct {
-	AvailabilityZone, AvailabilityZoneId string
+	AvailabilityZone, AvailabilityZoneID string
 	ClientToken                          string
 	Encrypted                            *bool
 	Iops, Size, Throughput               int64
-	KmsKeyId                             string
+	KmsKeyID                             string
 	MultiAttachEnabled                   bool
 	OutpostArn                           string
-	SnapshotId                           string
+	SnapshotID                           string
 	TagSpecifications                    []tagSpecification `ec2:"TagSpecification"`
 	VolumeInitializationRate             int64
 	VolumeType                           string
@@ -18,7 +18,7 @@ func (s *Server) createVolume(c *call, in *createVolumeInput) (any, error) {
 	if id, err := s.repeated(c); err != nil || id != "" {
 		return s.repeatedVolume(id), err
 	}
-	zone, err := s.zoneOf(in.AvailabilityZone, in.AvailabilityZoneId)
+	zone, err := s.zoneOf(in.AvailabilityZone, in.AvailabilityZoneID)
 	if err != nil {
 		return nil, err
 	}
@@ -27,8 +27,8 @@ func (s *Server) createVolume(c *call, in *createVolumeInput) (any, error) {
 		return nil, err
 	}
 	v := &Volume{
-		Type: in.VolumeType, Zone: zone, State: creating, Size: in.Size, IOPS: in.Iops, Throughput: in.Throughput, KMSKey: in.KmsKeyId,
-		MultiAttach: in.MultiAttachEnabled, SnapshotID: in.SnapshotId, OutpostARN: in.OutpostArn,
+		Type: in.VolumeType, Zone: zone, State: creating, Size: in.Size, IOPS: in.Iops, Throughput: in.Throughput, KMSKey: in.KmsKeyID,
+		MultiAttach: in.MultiAttachEnabled, SnapshotID: in.SnapshotID, OutpostARN: in.OutpostArn,
 		InitializationRate: in.VolumeInitializationRate, Created: c.now, Tags: tags, Status: statusOK,
 	}
 	from, err := s.restored(v)

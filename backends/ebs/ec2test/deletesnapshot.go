@@ -2,10 +2,10 @@ package ec2test
 
 import "time"
 
-type snapshotInput struct{ SnapshotId string }
+type snapshotInput struct{ SnapshotID string }
 
 func (s *Server) deleteSnapshot(c *call, in *snapshotInput) (any, error) {
-	n, err := existing(s.snapshots, "snap", in.SnapshotId)
+	n, err := existing(s.snapshots, "snap", in.SnapshotID)
 	switch {
 	case err != nil:
 		return nil, err

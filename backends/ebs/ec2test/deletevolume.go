@@ -1,9 +1,9 @@
 package ec2test
 
-type volumeInput struct{ VolumeId string }
+type volumeInput struct{ VolumeID string }
 
 func (s *Server) deleteVolume(c *call, in *volumeInput) (any, error) {
-	v, err := existing(s.volumes, "vol", in.VolumeId)
+	v, err := existing(s.volumes, "vol", in.VolumeID)
 	switch {
 	case err != nil:
 		return nil, err

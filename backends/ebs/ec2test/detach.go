@@ -3,12 +3,12 @@ package ec2test
 import "time"
 
 type detachVolumeInput struct {
-	Device, InstanceId, VolumeId string
+	Device, InstanceID, VolumeID string
 	Force                        bool
 }
 
 func (s *Server) detachVolume(c *call, in *detachVolumeInput) (any, error) {
-	v, err := existing(s.volumes, "vol", in.VolumeId)
+	v, err := existing(s.volumes, "vol", in.VolumeID)
 	if err != nil {
 		return nil, err
 	}
@@ -29,23 +29,23 @@ func (s *Server) detachVolume(c *call, in *detachVolumeInput) (any, error) {
 }
 
 func (s *Server) attachmentToDetach(v *Volume, in *detachVolumeInput) (*Attachment, error) {
-	if in.InstanceId != "" {
-		if _, err := existing(s.instances, "i", in.InstanceId); err != nil {
+	if in.InstanceID != "" {
+		if _, err := existing(s.instances, "i", in.InstanceID); err != nil {
 			return nil, err
 		}
 	}
 	if len(v.Attachments) == 0 {
 		return nil, errorf("IncorrectState", "Volume '%s' is in the '%s' state.", v.ID, v.State)
 	}
-	if in.InstanceId == "" {
+	if in.InstanceID == "" {
 		if len(v.Attachments) > 1 {
 			return nil, errorf("InvalidParameterCombination", "The volume '%s' is attached to several instances: the request must contain the parameter instanceId", v.ID)
 		}
 		return &v.Attachments[0], nil
 	}
-	a := v.attachment(in.InstanceId)
+	a := v.attachment(in.InstanceID)
 	if a == nil || in.Device != "" && !sameDevice(in.Device, a.Device) {
-		return nil, errorf("InvalidAttachment.NotFound", "The volume '%s' is not attached to instance '%s' as device '%s'", v.ID, in.InstanceId, in.Device)
+		return nil, errorf("InvalidAttachment.NotFound", "The volume '%s' is not attached to instance '%s' as device '%s'", v.ID, in.InstanceID, in.Device)
 	}
 	return a, nil
 }

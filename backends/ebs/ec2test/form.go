@@ -11,10 +11,10 @@ import (
 )
 
 // decode fills the struct that into points at from the parameters of a
-// request. A field has the name of its parameter, or that of its tag `ec2:`; a
-// slice is Name.1, Name.2 and so on; a struct in a slice is Name.1.Field. A
-// pointer is nil if the parameter is absent. A parameter that no field takes
-// is an error, as on EC2.
+// request. A field has the name of its parameter, with ID for Id, or that of its
+// tag `ec2:`; a slice is Name.1, Name.2 and so on; a struct in a slice is
+// Name.1.Field. A pointer is nil if the parameter is absent. A parameter that no
+// field takes is an error, as on EC2.
 func decode(form url.Values, into any) error {
 	d := decoder{form: form, taken: map[string]bool{"Action": true, "Version": true, "DryRun": true}}
 	if err := d.fields("", reflect.ValueOf(into).Elem()); err != nil {
@@ -43,6 +43,9 @@ func (d *decoder) fields(prefix string, v reflect.Value) error {
 			continue
 		}
 		name := f.Name
+		if plain, ok := strings.CutSuffix(name, "ID"); ok {
+			name = plain + "Id"
+		}
 		if tag := f.Tag.Get("ec2"); tag != "" {
 			name = tag
 		}

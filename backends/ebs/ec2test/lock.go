@@ -34,7 +34,7 @@ type lockSnapshotInput struct {
 	ExpirationDate time.Time
 	LockDuration   int64
 	LockMode       string
-	SnapshotId     string
+	SnapshotID     string
 }
 
 type lockXML struct {
@@ -55,7 +55,7 @@ func (l *Lock) xml(id string, now time.Time) lockXML {
 }
 
 func (s *Server) lockSnapshot(c *call, in *lockSnapshotInput) (any, error) {
-	n, err := existing(s.snapshots, "snap", in.SnapshotId)
+	n, err := existing(s.snapshots, "snap", in.SnapshotID)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ type unlockSnapshotOutput struct {
 }
 
 func (s *Server) unlockSnapshot(c *call, in *snapshotInput) (any, error) {
-	n, err := existing(s.snapshots, "snap", in.SnapshotId)
+	n, err := existing(s.snapshots, "snap", in.SnapshotID)
 	switch {
 	case err != nil:
 		return nil, err

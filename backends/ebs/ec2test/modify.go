@@ -48,7 +48,7 @@ func (v *Volume) reshape(s Shape) {
 type modifyVolumeInput struct {
 	Iops, Size, Throughput int64
 	MultiAttachEnabled     *bool
-	VolumeId, VolumeType   string
+	VolumeID, VolumeType   string
 }
 
 type modificationXML struct {
@@ -81,7 +81,7 @@ type modifyVolumeOutput struct {
 }
 
 func (s *Server) modifyVolume(c *call, in *modifyVolumeInput) (any, error) {
-	v, err := existing(s.volumes, "vol", in.VolumeId)
+	v, err := existing(s.volumes, "vol", in.VolumeID)
 	if err != nil {
 		return nil, err
 	}

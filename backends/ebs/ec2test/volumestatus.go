@@ -128,7 +128,7 @@ func (s *Server) SetVolumeStatus(id, status string) error {
 }
 
 func (s *Server) enableVolumeIO(c *call, in *volumeInput) (any, error) {
-	v, err := existing(s.volumes, "vol", in.VolumeId)
+	v, err := existing(s.volumes, "vol", in.VolumeID)
 	if err != nil {
 		return nil, err
 	}
