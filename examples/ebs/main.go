@@ -17,6 +17,7 @@ import (
 	"github.com/csikit/csikit/backends/ebs"
 	"github.com/csikit/csikit/csi"
 	"github.com/csikit/csikit/csi/cli"
+	"github.com/csikit/csikit/csi/deploy"
 )
 
 func main() { cli.Main(program()) }
@@ -29,6 +30,16 @@ func program() cli.Program {
 		Summary: "Amazon EBS volumes",
 		Flags:   s.register,
 		Backend: s.backend,
+		Kubernetes: deploy.Hints{
+			Image: "csikit-ebs:dev",
+			SecretEnv: []deploy.SecretEnv{
+				{Name: "AWS_ACCESS_KEY_ID", Secret: "aws-secret", Key: "key_id"},
+				{Name: "AWS_SECRET_ACCESS_KEY", Secret: "aws-secret", Key: "access_key"},
+			},
+			Samples: deploy.Samples{
+				Parameters: map[string]string{"type": "gp3"}, Mutable: map[string]string{"throughput": "200"}, StaticHandle: "vol-0123456789abcdef0",
+			},
+		},
 	}
 }
 
@@ -63,7 +74,10 @@ func (s *settings) backend(ctx context.Context, c cli.Config) (csi.Locator, erro
 	if o.ExtraTags, err = parseTags(s.tags); err != nil {
 		return nil, err
 	}
-	if s.dir != "" && !c.DescribeOnly {
+	switch {
+	case c.DescribeOnly: // what it can do depends on neither AWS nor the node
+		return newBackend(o)
+	case s.dir != "":
 		return s.emulation.backend(o, c.Services)
 	}
 	loaded, err := config.LoadDefaultConfig(ctx)
@@ -83,6 +97,10 @@ func (s *settings) backend(ctx context.Context, c cli.Config) (csi.Locator, erro
 			return nil, err
 		}
 	}
+	return newBackend(o)
+}
+
+func newBackend(o ebs.Options) (csi.Locator, error) {
 	b, err := ebs.New(o)
 	if err != nil {
 		return nil, err // not b: a nil *Backend is no nil Locator

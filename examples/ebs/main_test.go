@@ -29,3 +29,17 @@ func TestConfiguration_MistakesNameTheirFlag(t *testing.T) {
 		require.Contains(t, log.String(), says)
 	}
 }
+
+// TestManifests: they are printed on any machine, without an account or a
+// region, and without asking a metadata service that is not there.
+func TestManifests(t *testing.T) {
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")
+	for _, args := range [][]string{{"manifests"}, {"manifests", "--emulate=/none"}} {
+		var out, log bytes.Buffer
+		require.Zero(t, program().Run(t.Context(), args, nil, &out, &log), log.String())
+		require.Contains(t, out.String(), "name: ebs.csi.aws.com")
+		require.Contains(t, out.String(), "attachRequired: true")
+		require.Contains(t, out.String(), "key: access_key")
+	}
+}
