@@ -299,7 +299,7 @@ func TestRule31_OtherCreateOfTheNameIsAborted(t *testing.T) {
 	var group errgroup.Group
 	group.Go(func() error { _, err := s.CreateVolume(s.ctx(), create("a")); return err })
 	s.joined(1)
-	ctx, cancel := context.WithTimeout(s.ctx(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(s.ctx(), 2*time.Second)
 	defer cancel()
 	_, err := s.CreateVolume(ctx, create("a", sized(2*mebi, 0)))
 	code(t, codes.Aborted, err, "CreateVolume a", "ago")

@@ -107,7 +107,7 @@ func TestRace_StageDuringUnstage(t *testing.T) {
 	unstaged, staged := make(chan error, 1), make(chan error, 1)
 	go func() { unstaged <- n.unstage("v") }()
 	<-entered
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	_, err := n.NodeStageVolume(ctx, n.stageRequest("v"))
 	n.want(codes.Aborted, err, "NodeUnstageVolume")
@@ -128,7 +128,7 @@ func TestRule31_ARetriedUnstageJoins(t *testing.T) {
 	opened := sync.OnceFunc(func() { close(leave) })
 	defer opened()
 	backend.release = func(csi.NodeVolume) error { close(entered); <-leave; return nil }
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	_, err := n.NodeUnstageVolume(ctx, &csipb.NodeUnstageVolumeRequest{VolumeId: "v", StagingTargetPath: n.stagingPath("v")})
 	n.want(codes.Aborted, err)

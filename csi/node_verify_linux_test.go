@@ -209,7 +209,7 @@ func TestR14_StatsOfASilentShare(t *testing.T) {
 	n.log = &log
 	n.restart()
 	stats := func(id string) error {
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := n.NodeGetVolumeStats(ctx, &csipb.NodeGetVolumeStatsRequest{VolumeId: id, VolumePath: paths[id]})
 		return err

@@ -64,12 +64,12 @@ func loopDevices(t testing.TB, pool string) (names []string) {
 // TestConformance_Directory runs the kit on a pool without a file system of its
 // own.
 func TestConformance_Directory(t *testing.T) {
-	csitest.RunParallel(t, func(t *testing.T) csitest.Harness { return harness(t, "") })
+	csitest.Run(t, func(t *testing.T) csitest.Harness { return harness(t, "") })
 }
 
 // TestConformance_XFS runs the kit on a pool that has reflink.
 func TestConformance_XFS(t *testing.T) {
-	csitest.RunParallel(t, func(t *testing.T) csitest.Harness { return harness(t, "xfs") })
+	csitest.Run(t, func(t *testing.T) csitest.Harness { return harness(t, "xfs") })
 }
 
 // TestSanity runs csi-sanity with real loop devices, file systems and mounts.

@@ -10,9 +10,9 @@ import (
 const maxMargin = 500 * time.Millisecond
 
 // Margin is how long before its deadline a caller stops waiting, given how
-// much time it had when it came: a tenth of it, at most 500 milliseconds. It
+// much time it had when it came: a quarter of it, at most 500 milliseconds. It
 // is what the answer needs to get back before the client has left.
-func Margin(had time.Duration) time.Duration { return min(maxMargin, had/10) }
+func Margin(had time.Duration) time.Duration { return min(maxMargin, had/4) }
 
 // Do runs an operation, or joins one of the same identity, and waits for its
 // result until shortly before ctx's deadline; it then returns a [BusyError].

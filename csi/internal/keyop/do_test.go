@@ -124,7 +124,7 @@ func TestRuling11_CallerOfARunningOperationIsToldThatItContinues(t *testing.T) {
 
 func TestMargin(t *testing.T) {
 	assert.Equal(t, 500*time.Millisecond, Margin(2*time.Minute))
-	assert.Equal(t, 10*time.Millisecond, Margin(100*time.Millisecond))
+	assert.Equal(t, 25*time.Millisecond, Margin(100*time.Millisecond))
 }
 
 func TestRuling8_WaitEndsWhenTheLastCallerLeavesAndTheOperationGoesOn(t *testing.T) {
