@@ -27,6 +27,10 @@ help: ## print this
 demo: tools ## watch a real driver provision, mount, grow, snapshot, clone (root)
 	$(GO) run ./examples/local/demo
 
+.PHONY: demo-ebs
+demo-ebs: tools ## the EBS driver's walkthrough on an emulated EC2, with real disks: no account (root)
+	$(GO) test ./examples/ebs -run TestWalkthrough -v -count=1
+
 .PHONY: test
 test: tools ## all tests; without root those that need it are skipped with a reason
 	$(GO) test -timeout 20m $(PACKAGES)
