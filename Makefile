@@ -46,7 +46,7 @@ test-vm: tools ## the privileged tests and faults of device-mapper and NVMe, in 
 
 .PHONY: race
 race: tools ## tests with the race detector (needs a C compiler); not those of other processes
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m $$($(GO) list $(PACKAGES) | grep -v -e /internal/crashtest$$ -e /internal/vm$$)
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(RACEFLAGS) $$($(GO) list $(PACKAGES) | grep -v -e /internal/crashtest$$ -e /internal/vm$$)
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, errcheck, errorlint, spelling, house rules
@@ -65,7 +65,7 @@ stress: tools ## 64 goroutines on 8 volumes for STRESSTIME (60s), real mounts (r
 .PHONY: test-crash
 test-crash: tools ## kill the driver before each step of each sequence of RPCs; CSIKIT_CRASH_SAMPLE=150s runs a sample (root)
 	@test "$$(id -u)" = 0 || { echo "test-crash: run it as root: it makes loop devices and mounts" >&2; exit 1; }
-	CSIKIT_CRASH_SAMPLE=$(CSIKIT_CRASH_SAMPLE) CSIKIT_KILL_LOOP=$(CSIKIT_KILL_LOOP) $(GO) test -count=1 -v -timeout 6h ./internal/crashtest
+	CSIKIT_CRASH_SAMPLE=$(CSIKIT_CRASH_SAMPLE) CSIKIT_KILL_LOOP=$(CSIKIT_KILL_LOOP) $(GO) test -count=1 -v -timeout 6h -run 'Crash|KillLoop' ./internal/crashtest
 	$(GO) test -count=1 -tags csikit_crash -run 'Crash|BeforeEachStep' ./mount ./fs ./backends/local
 
 .PHONY: bench

@@ -112,7 +112,7 @@ func TestRuling11_CallerOfARunningOperationIsToldThatItContinues(t *testing.T) {
 		var busy *BusyError
 		require.ErrorAs(t, got.err, &busy)
 		assert.True(t, busy.Self)
-		assert.Contains(t, got.err.Error(), "NodeStageVolume a is still running since 900ms")
+		assert.Contains(t, got.err.Error(), "NodeStageVolume a is still running since 750ms")
 
 		retry := call(t.Context(), table, stage("a"), answer("two"))
 		synctest.Wait()
