@@ -64,9 +64,6 @@ func loopDevices(t testing.TB, pool string) (names []string) {
 // TestConformance_Directory runs the kit on a pool without a file system of its
 // own.
 func TestConformance_Directory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("short: the kit runs on xfs")
-	}
 	csitest.Run(t, func(t *testing.T) csitest.Harness { return harness(t, "") })
 }
 
