@@ -2,7 +2,6 @@ package csi
 
 import (
 	"maps"
-	"strconv"
 	"strings"
 
 	"github.com/csikit/csikit/mount"
@@ -73,6 +72,9 @@ func (p *publication) compare() error {
 
 // verify compares what is at the target with what is staged.
 func (p *publication) verify(i mount.Info) error {
+	if err := stacked(p.volume.ID, p.key.Target, i); err != nil {
+		return err
+	}
 	switch {
 	case p.volume.Access.Block && i.Rdev != p.info.Rdev:
 		return p.differs("device " + majorMinor(i.Rdev) + ", not " + majorMinor(p.info.Rdev))
@@ -85,22 +87,20 @@ func (p *publication) verify(i mount.Info) error {
 	case !p.volume.ReadOnly && i.ReadOnly && !p.info.ReadOnly:
 		return p.differs("a read-only mount")
 	}
-	if what := unlike(i, p.volume.Access.Options); what != "" {
-		return p.differs(what)
+	if lacks := i.Lacks(p.volume.Access.Options); len(lacks) > 0 {
+		return p.differs("a mount without the options " + strings.Join(lacks, ", "))
 	}
 	return nil
 }
 
-// unlike says what about a mount is not as it was asked for, whatever is
-// mounted there: one layer, with the flags in effect (R4).
-func unlike(i mount.Info, options []Option) string {
-	if i.Layers > 1 {
-		return strconv.Itoa(i.Layers) + " mounts, one on top of another"
+// stacked refuses what is mounted more than once (R4). It may pass: an old and a
+// new process of this driver that mount at once see each other's mount until
+// the one that came second has taken its own away.
+func stacked(id, point string, i mount.Info) error {
+	if i.Layers <= 1 {
+		return nil
 	}
-	if lacks := i.Lacks(options); len(lacks) > 0 {
-		return "a mount without the options " + strings.Join(lacks, ", ")
-	}
-	return ""
+	return refuse(ErrPending, "volume %s: %s has %d mounts, one on top of another: another process is mounting there, or unpublish and unstage it first", id, point, i.Layers)
 }
 
 func (p *publication) differs(have string) error {

@@ -16,13 +16,13 @@ func (s *staging) stageBlock(device *fs.Device) error {
 		}
 	}
 	return s.finish(func(i mount.Info) error {
-		switch {
+		switch err := stacked(s.volume.ID, s.mountPoint(), i); {
+		case err != nil:
+			return err
 		case i.Rdev != device.Number():
 			return s.differs("device " + majorMinor(i.Rdev) + ", not " + majorMinor(device.Number()))
 		case i.ReadOnly != s.volume.ReadOnly:
 			return s.differs("a mount whose being read-only differs")
-		case i.Layers > 1:
-			return s.differs(unlike(i, nil))
 		}
 		return nil
 	})

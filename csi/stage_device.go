@@ -125,6 +125,9 @@ func readOnlyOptions(fstype string, v NodeVolume) []Option {
 // shows a device number of its own; package mount has compared its device when
 // it was mounted, and the record holds both numbers since.
 func (s *staging) verifyFilesystem(i mount.Info, device *fs.Device, spec Device) error {
+	if err := stacked(s.volume.ID, s.mountPoint(), i); err != nil {
+		return err
+	}
 	asked, noted := s.asked(spec), s.record.content()
 	switch {
 	case noted.Number != device.Number():
@@ -140,8 +143,8 @@ func (s *staging) verifyFilesystem(i mount.Info, device *fs.Device, spec Device)
 	case asked != "" && i.Type != asked:
 		return s.differs("a file system " + i.Type + ", not " + asked)
 	}
-	if what := unlike(i, s.volume.Access.Options); what != "" {
-		return s.differs(what)
+	if lacks := i.Lacks(s.volume.Access.Options); len(lacks) > 0 {
+		return s.differs("a mount without the options " + strings.Join(lacks, ", "))
 	}
 	return nil
 }
