@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// R14: a device that takes half a second for each request delays its own
+// R14: a device that takes a quarter of a second for each request delays its own
 // volume only, every RPC is answered by its deadline, and the work goes on until
 // a retry finds it done.
 func TestR14_ASlowDevice(t *testing.T) {
@@ -20,7 +20,7 @@ func TestR14_ASlowDevice(t *testing.T) {
 	n.place("a", m.device())
 	n.place("b", other.device())
 	stage := func(ctx context.Context) error { return n.stage(ctx, "a", "ext4") }
-	m.target("delay", "%s 0 500")
+	m.target("delay", "%s 0 250")
 	require.Equal(t, codes.Aborted, status.Code(n.answers("stage", stage)), "it takes longer than that")
 	began := time.Now()
 	n.cycle("b", "ext4")

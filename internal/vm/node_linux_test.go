@@ -67,6 +67,9 @@ func (d *disks) Release(_ context.Context, v csi.NodeVolume) error {
 	return nil
 }
 
+// GrowDevice has nothing to do: a test grows its devices by itself.
+func (*disks) GrowDevice(context.Context, csi.Expansion) error { return nil }
+
 func (*disks) Traits() csi.Traits {
 	modes := []csi.AccessMode{csi.SingleNodeWriter, csi.SingleNodeReaderOnly, csi.SingleNodeMultiWriter}
 	return csi.Traits{Mount: modes, Block: modes}
