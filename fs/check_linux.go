@@ -12,10 +12,11 @@ import (
 // is what a probe of d found just before.
 //
 // ext2, ext3 and ext4 are repaired by e2fsck -p, but only if c.NeedsCheck: a
-// journal that is to be replayed is left to the kernel, and a clean file system
-// costs nothing. An error that is on record only in the journal is put into the
-// superblock by the kernel, for the next check. xfs and btrfs are never checked
-// here; the kernel does it.
+// clean file system costs nothing. One that was not unmounted costs the replay
+// of its journal, which is not left to the kernel: ext4 reads its superblock
+// before it replays, so that after a crash during a growth it would mount a file
+// system whose size it has wrong, and on which every write fails (seen on Linux
+// 6.1). xfs and btrfs are never checked here; the kernel does it.
 //
 // The error wraps [ErrDamaged], with e2fsck's words, if a human has to decide;
 // then do not mount. It wraps [ErrBusy] if the device is in use. If ctx ends

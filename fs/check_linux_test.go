@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/csikit/csikit/internal/looptest"
 )
 
 // fake puts a script in front of PATH.
@@ -55,13 +57,36 @@ func TestR11_WhatIsNotChecked(t *testing.T) {
 	for _, c := range []Content{
 		{},
 		{State: Known, Type: "ext4", Clean: true},
-		{State: Known, Type: "ext4"}, // a journal to replay
+		{State: Known, Type: "ext4"},
 		{State: Known, Type: "xfs", NeedsCheck: true},
 		{State: Known, Type: "btrfs"},
 		{State: Ambiguous, Type: "ext4", NeedsCheck: true},
 	} {
 		require.NoError(t, d.Check(t.Context(), c), "%+v", c)
 	}
+}
+
+// A journal is replayed before the mount, not by it: see [Device.Check]. What is
+// on the disk of a mounted file system is what a crash leaves.
+func TestR11_AJournalIsReplayedFirst(t *testing.T) {
+	d, image := formatted(t, "ext4")
+	dir := mountAt(t, d, "ext4", 0)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "data"), []byte("kept"), 0o600))
+	command(t, "sync", "-f", dir)
+	crashed := looptest.Image(t, least["ext4"])
+	command(t, "cp", "--sparse=always", image, crashed)
+	command(t, "umount", dir)
+	after := open(t, looptest.Attach(t, crashed))
+	c, err := after.Probe(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []bool{false, true}, []bool{c.Clean, c.NeedsCheck})
+	require.NoError(t, after.Check(t.Context(), c))
+	c, err = after.Probe(t.Context())
+	require.NoError(t, err)
+	require.True(t, c.Clean, "nothing is left for the kernel to replay")
+	data, err := os.ReadFile(filepath.Join(mountAt(t, after, "ext4", 0), "data"))
+	require.NoError(t, err)
+	require.Equal(t, "kept", string(data))
 }
 
 func TestR11_MissingToolIsAnError(t *testing.T) {

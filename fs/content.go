@@ -50,8 +50,8 @@ type Content struct {
 	// record, as far as its superblock tells. Only ext2, ext3, ext4 tell
 	// more than that they are complete.
 	Clean bool
-	// NeedsCheck says that an ext file system has errors on record, or was
-	// not unmounted and has no journal to replay. See [Device.Check].
+	// NeedsCheck says that an ext file system has errors on record or was
+	// not unmounted. See [Device.Check].
 	NeedsCheck bool
 	// InProgress says that mkfs did not end. [Device.Format] with the same
 	// type and UUID completes it; anything else must leave it alone.

@@ -141,7 +141,7 @@ func (s extSuper) content() Content {
 	return Content{
 		Type: s.kind(), UUID: s.uuid.String(), Size: s.size(),
 		Clean:      !damaged && !open && !replay,
-		NeedsCheck: damaged || (open && !replay),
+		NeedsCheck: damaged || open || replay,
 	}
 }
 

@@ -263,10 +263,10 @@ func TestR11_WhatTheExtSuperblockSays(t *testing.T) {
 		clean, needsCheck bool
 	}{
 		{extOf{}, true, false},
-		{extOf{replay: true}, false, false},
+		{extOf{replay: true}, false, true},
 		{extOf{errors: true}, false, true},
 		{extOf{dirty: true}, false, true},
-		{extOf{dirty: true, replay: true}, false, false},
+		{extOf{dirty: true, replay: true}, false, true},
 		{extOf{errors: true, replay: true}, false, true},
 	} {
 		for _, c.of.kind = range []string{"ext3", "ext4"} {

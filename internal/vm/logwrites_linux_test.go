@@ -34,6 +34,14 @@ type recording struct {
 	kept map[string]string
 }
 
+// end stops the recording. The recorded disk is wiped: mkfs.btrfs refuses a UUID
+// that another disk of the machine has.
+func (m *mapping) end() {
+	m.t.Helper()
+	m.heal()
+	run(m.t, "wipefs", "--quiet", "--all", m.path())
+}
+
 // replay cuts the power after each request that made something durable: a node
 // that stages the disk as it is then finds a volume that works, with all that
 // had been synced by then.
@@ -107,7 +115,7 @@ func TestR9_PowerFailsDuringAFormat(t *testing.T) {
 			n.save(n.staging("a"), "one")
 			m.mark("one")
 			n.must("unstage", func(ctx context.Context) error { return n.unstage(ctx, "a") })
-			m.heal()
+			m.end()
 			r.replay(t)
 		})
 	}
@@ -137,7 +145,7 @@ func TestR13_PowerFailsDuringAGrowth(t *testing.T) {
 			r.log = m.record()
 			n.must("stage", func(ctx context.Context) error { return n.stage(ctx, "a", v.fstype) })
 			n.must("unstage", func(ctx context.Context) error { return n.unstage(ctx, "a") })
-			m.heal()
+			m.end()
 			r.replay(t)
 		})
 	}
