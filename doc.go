@@ -39,7 +39,9 @@
 //     it safely.
 //   - [github.com/csikit/csikit/backends/local] is a backend on local disks:
 //     image files as loop devices, with snapshots, clones and growth.
-//   - examples/local is the driver of that backend, and examples/local/demo
+//   - [github.com/csikit/csikit/backends/ebs] is a backend on Amazon EBS, and
+//     [github.com/csikit/csikit/backends/ebs/ec2test] an EC2 to test it on.
+//   - examples/local is the driver of the local backend, and examples/local/demo
 //     shows it at work on your machine: make demo.
 //
 // Imports point one way: examples, backends, csi, then mount and fs, which do
