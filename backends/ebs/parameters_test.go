@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/csikit/csikit/backends/ebs/ec2test"
 	"github.com/csikit/csikit/csi"
 )
 
@@ -111,5 +112,12 @@ func TestDeviceNames_NeverTwice(t *testing.T) {
 func TestAttachments_OfInstanceTypes(t *testing.T) {
 	for name, want := range map[string]attachments{"m5.large": {27, true}, "m4.large": {39, false}, "c5d.2xlarge": {26, true}, "x9.unknown": {27, true}} {
 		require.Equal(t, want, attachmentsOf(name), name)
+	}
+}
+
+// TestAttachments_OfEmulatedTypes: ec2test says of its types what this table says.
+func TestAttachments_OfEmulatedTypes(t *testing.T) {
+	for _, i := range ec2test.InstanceTypes() {
+		require.Equal(t, attachmentsOf(i.Name), attachments{int64(i.MaxVolumes), i.Shared}, i.Name)
 	}
 }

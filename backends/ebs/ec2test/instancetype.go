@@ -25,8 +25,8 @@ type InstanceType struct {
 func (t InstanceType) cards() int64 { return max(1, t.Cards) }
 
 // InstanceTypes are the types a server knows: a sample of each generation, not
-// EC2's full list. Attachment limits are those of DescribeInstanceTypes as
-// aws-ebs-csi-driver's generated table has them (pkg/cloud/limits, 2026-10).
+// EC2's full list. Attachment limits agree with the table of backends/ebs, which
+// a test there checks.
 func InstanceTypes() []InstanceType {
 	return slices.Clone(instanceTypes)
 }
@@ -44,8 +44,8 @@ var instanceTypes = []InstanceType{
 	{Name: "m6g.large", Nitro: true, MaxVolumes: 27, Shared: true, MaxInterfaces: 3, VCPUs: 2, MemoryMiB: 8192},
 	{Name: "m7i.large", Nitro: true, MaxVolumes: 32, MaxInterfaces: 3, VCPUs: 2, MemoryMiB: 8192},
 	{Name: "m7i.48xlarge", Nitro: true, MaxVolumes: 128, MaxInterfaces: 15, VCPUs: 192, MemoryMiB: 786432},
-	{Name: "r7g.large", Nitro: true, MaxVolumes: 32, MaxInterfaces: 3, VCPUs: 2, MemoryMiB: 16384},
-	{Name: "m5.metal", Nitro: true, MaxVolumes: 31, MaxInterfaces: 15, VCPUs: 96, MemoryMiB: 393216},
+	{Name: "r7g.large", Nitro: true, MaxVolumes: 27, Shared: true, MaxInterfaces: 3, VCPUs: 2, MemoryMiB: 16384},
+	{Name: "m5.metal", Nitro: true, MaxVolumes: 31, Shared: true, MaxInterfaces: 15, VCPUs: 96, MemoryMiB: 393216},
 }
 
 // instanceType returns a type, or the zero one.
