@@ -135,7 +135,7 @@ func testR6APrivateCopyOfTheMountHoldsTheDevice(t *testing.T, only *mount.Featur
 	n, backend := newLoopNodeOn(t, only, "v")
 	require.NoError(t, n.stage("v"))
 	n.write(n.stagingPath("v"), "precious")
-	release := copyOfMounts(t, n.stagingPath("v"))
+	release := copyOfMount(t, n.stagingPath("v"))
 	for range 2 {
 		n.want(codes.Aborted, n.unstage("v"), "another namespace")
 		require.Zero(t, n.mounts(), "nothing is mounted here any more")

@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"sync"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -150,7 +150,7 @@ func unreadableIsNotEmpty(t *testing.T, f *finding) {
 func unstagedMeansWritten(t *testing.T, f *finding) {
 	n, backend := newLoopNode(t, "v")
 	require.NoError(t, n.stage("v", fstype("ext4")))
-	release := copyOfMounts(t, n.stagingPath("v"))
+	release := copyOfMount(t, n.stagingPath("v"))
 	n.write(n.stagingPath("v"), "precious")
 	n.want(codes.Aborted, n.unstage("v"), "still used")
 	n.want(codes.Aborted, n.unstage("v"), "still used")
@@ -165,7 +165,7 @@ func unstagedMeansWritten(t *testing.T, f *finding) {
 	require.NoError(t, os.Mkdir(at, 0o755))
 	require.NoError(t, utils().FormatAndMount(device, at, "ext4", nil))
 	require.NoFileExists(t, filepath.Join(at, "data"))
-	release = copyOfMounts(t, at)
+	release = copyOfMount(t, at)
 	n.write(at, "precious")
 	require.NoError(t, mountutils.CleanupMountPoint(at, utils(), true))
 	elsewhere := filepath.Join(n.dir, "elsewhere") // what the next node sees
@@ -177,19 +177,17 @@ func unstagedMeansWritten(t *testing.T, f *finding) {
 	detach(t, device)
 }
 
-// copyOfMounts starts a process in a mount namespace of its own, and in dir
-// there: else the removal of the mount point would unmount that copy as well.
-func copyOfMounts(t *testing.T, dir string) (release func()) {
-	holder := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", "echo ready; exec sleep 60")
-	holder.Dir = dir
-	holder.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := holder.StdoutPipe()
+// copyOfMount keeps a copy of the mount at dir that no mount table shows, as
+// another mount namespace does. A real one would copy the mounts of all tests
+// that run on this machine, and keep their volumes.
+func copyOfMount(t *testing.T, dir string) (release func()) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, dir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if errors.Is(err, unix.ENOSYS) {
+		t.Skip("open_tree(2) needs Linux 5.2")
+	}
 	require.NoError(t, err)
-	require.NoError(t, holder.Start())
-	release = func() { _ = holder.Process.Kill(); _ = holder.Wait() }
+	release = sync.OnceFunc(func() { _ = unix.Close(fd) })
 	t.Cleanup(release)
-	_, err = out.Read(make([]byte, 6))
-	require.NoError(t, err)
 	return release
 }
 
