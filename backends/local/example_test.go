@@ -2,6 +2,7 @@ package local_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -23,10 +24,11 @@ func Example() {
 	one, _ := b.CreateVolume(ctx, spec)
 	two, _ := b.CreateVolume(ctx, spec)
 	fmt.Println(one.ID == two.ID, one.ID[:7], one.Size)
-	fmt.Println(b.DeleteVolume(ctx, csi.VolumeRef{ID: one.ID}))
+	_, err = b.Volume(ctx, csi.VolumeRef{ID: "node-1/none"})
+	fmt.Println(errors.Is(err, csi.ErrNotFound))
 	// Output:
 	// true node-1/ 1073741824
-	// <nil>
+	// true
 }
 
 // All that is wrong with the options is said at once.
