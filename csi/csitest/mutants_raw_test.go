@@ -68,6 +68,7 @@ func (b *images) Release(ctx context.Context, v csi.NodeVolume) error {
 
 // TestTheRawBlockCheckCanFail is TestEveryDataCheckCanFail for raw devices.
 func TestTheRawBlockCheckCanFail(t *testing.T) {
+	looptest.NeedRoot(t)
 	for fault, said := range map[string]string{
 		"": "", "forgets": "other data than was written", "is another device each time": "other data than was written", "is a directory": "cannot be used as a raw device",
 	} {
