@@ -80,17 +80,27 @@ func (p *publication) verify(i mount.Info) error {
 		return p.differs("device " + majorMinor(i.Rdev) + ", not " + majorMinor(p.info.Rdev))
 	case !p.volume.Access.Block && (i.Device != p.info.Device || i.Root != p.info.Root):
 		return p.differs("another file system, or another directory of it")
-	case i.MissingContexts(p.volume.Access.Options) != nil:
-		return p.differs("a file system without " + strings.Join(i.MissingContexts(p.volume.Access.Options), ", "))
 	case p.volume.ReadOnly && !i.ReadOnly:
 		return p.differs("a mount that can be written")
 	case !p.volume.ReadOnly && i.ReadOnly && !p.info.ReadOnly:
 		return p.differs("a read-only mount")
 	}
-	if lacks := i.Lacks(p.volume.Access.Options); len(lacks) > 0 {
-		return p.differs("a mount without the options " + strings.Join(lacks, ", "))
+	if what := without(i, p.volume.Access.Options); what != "" {
+		return p.differs(what)
 	}
 	return nil
+}
+
+// without says which of the options that were asked for are not in effect, ""
+// if all are (R4, R15).
+func without(i mount.Info, options []Option) string {
+	if missing := i.MissingContexts(options); len(missing) > 0 {
+		return "a file system without " + strings.Join(missing, ", ")
+	}
+	if lacks := i.Lacks(options); len(lacks) > 0 {
+		return "a mount without the options " + strings.Join(lacks, ", ")
+	}
+	return ""
 }
 
 // stacked refuses what is mounted more than once (R4). It may pass: an old and a

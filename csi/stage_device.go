@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"strings"
 
 	"github.com/csikit/csikit/fs"
 	"github.com/csikit/csikit/mount"
@@ -138,13 +137,11 @@ func (s *staging) verifyFilesystem(i mount.Info, device *fs.Device, spec Device)
 		return s.differs("only the directory " + i.Root + " of it")
 	case i.ReadOnly != s.volume.ReadOnly || i.SuperReadOnly != s.volume.ReadOnly:
 		return s.differs("a mount whose being read-only differs: an error of the file system, or another request, changed it")
-	case i.MissingContexts(s.volume.Access.Options) != nil:
-		return s.differs("a file system without " + strings.Join(i.MissingContexts(s.volume.Access.Options), ", "))
 	case asked != "" && i.Type != asked:
 		return s.differs("a file system " + i.Type + ", not " + asked)
 	}
-	if lacks := i.Lacks(s.volume.Access.Options); len(lacks) > 0 {
-		return s.differs("a mount without the options " + strings.Join(lacks, ", "))
+	if what := without(i, s.volume.Access.Options); what != "" {
+		return s.differs(what)
 	}
 	return nil
 }

@@ -16,9 +16,10 @@ func Run(t *testing.T, newHarness func(*testing.T) Harness) {
 	runAll(t, newHarness, func(*testing.T) {})
 }
 
-// RunParallel is [Run] with checks that run side by side, which saves the time
-// that real devices take. newHarness is called concurrently, and what it returns
-// must share nothing.
+// RunParallel is [Run] with checks that run side by side. newHarness is called
+// concurrently, and what it returns must share nothing. It is not for real
+// mounts: a child that one check starts has the open files of all checks until
+// it runs its program, and keeps their volumes in use.
 func RunParallel(t *testing.T, newHarness func(*testing.T) Harness) {
 	runAll(t, newHarness, (*testing.T).Parallel)
 }
