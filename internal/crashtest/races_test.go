@@ -235,6 +235,7 @@ func TestRaces_RetryJoinsASlowUnstage(t *testing.T) {
 	require.NoError(t, <-waiting)
 	v.model.apply(v.kind, unstage)
 	require.NoError(t, joined(invariant.Free(v.image())))
+	require.Eventually(t, func() bool { return unstagesRun(d) > 0 }, 10*time.Second, 10*time.Millisecond, "the answer may overtake the log")
 	require.Equal(t, 1, unstagesRun(d), "the retries joined the first one")
 	require.NoError(t, v.finish(t.Context(), d))
 }
