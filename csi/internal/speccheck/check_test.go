@@ -191,6 +191,7 @@ func TestRule29_SizesAndCharacters(t *testing.T) {
 		{name: "empty mount flag", m: publish(func(r *csipb.NodePublishVolumeRequest) { r.VolumeCapability.GetMount().MountFlags = []string{""} }), field: "volume_capability.mount.mount_flags"},
 		{name: "paths are exempt", m: publish(func(r *csipb.NodePublishVolumeRequest) { r.TargetPath = "/" + of(4000) })},
 		{name: "relative path", m: publish(func(r *csipb.NodePublishVolumeRequest) { r.TargetPath = "target" }), field: "target_path"},
+		{name: "the root directory is nobody's target", m: &csipb.NodeUnpublishVolumeRequest{VolumeId: "v", TargetPath: "/x/.."}, field: "target_path"},
 		{name: "relative volume path is no volume", m: &csipb.NodeGetVolumeStatsRequest{VolumeId: "v", VolumePath: "some/path"}},
 		{name: "volume path with NUL", m: &csipb.NodeExpandVolumeRequest{VolumeId: "v", VolumePath: "/a\x00"}, field: "volume_path"},
 		{name: "path with NUL", m: publish(func(r *csipb.NodePublishVolumeRequest) { r.StagingTargetPath = "/a\x00" }), field: "staging_target_path"},

@@ -2,6 +2,7 @@ package speccheck
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -79,11 +80,15 @@ func lengthCheck(limit int) func(protoreflect.Value) *Violation {
 	}
 }
 
-// checkPath checks a path. Paths are exempt from the limit on strings.
+// checkPath checks a path. Paths are exempt from the limit on strings. Nothing
+// is ever mounted on the root directory, and nobody wants it unmounted.
 func checkPath(value protoreflect.Value) *Violation {
 	path := value.String()
 	if !strings.HasPrefix(path, "/") {
 		return wrong(strconv.Quote(path), "an absolute path")
+	}
+	if filepath.Clean(path) == "/" {
+		return wrong(strconv.Quote(path), "a path below the root directory")
 	}
 	return checkNoNUL(value)
 }
