@@ -122,7 +122,7 @@ tools: ## install the host tools that are missing (Debian, root), else say how
 	fi
 
 # Examples with a Dockerfile.
-IMAGES = $(patsubst examples/%/Dockerfile,%,$(wildcard examples/*/Dockerfile))
+IMAGES = $(patsubst examples/%/Dockerfile,%,$(wildcard examples/*/Dockerfile examples/*/*/Dockerfile))
 
 .PHONY: images
 images: ## container images of the examples, with docker or buildah

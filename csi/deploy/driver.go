@@ -26,6 +26,9 @@ type Hints struct {
 	// Args are flags that every process of the driver gets, such as
 	// --pool=/var/lib/pool. The operator's own flags come after them.
 	Args []string
+	// NodeArgs are flags that only the node plugin gets; $(NODE_NAME) in them is
+	// the name of its Node object.
+	NodeArgs []string
 	// HostPaths are directories of the node that the node plugin uses at the
 	// same path. They are made if they are not there. PathFlags names flags of
 	// the driver whose values are such directories too, such as "pool".

@@ -3,6 +3,7 @@ package deploy
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -57,13 +58,13 @@ func (p *plan) nodeDriver() corev1.Container {
 		mode = "all"
 	}
 	args := []string{"--mode=" + mode, "--endpoint=unix://" + path.Join(p.pluginDir(), "csi.sock"), "--kubelet-dir=" + p.KubeletDir}
-	named := p.Hints.NodeLocal || !p.offers(canDescribeNode)
-	if named {
+	if p.Hints.NodeLocal || !p.offers(canDescribeNode) {
 		args = append(args, "--node-id=$(NODE_NAME)")
 	}
+	args = append(args, p.Hints.NodeArgs...)
 	c := p.driverContainer(args...)
 	c.Env = []corev1.EnvVar{{Name: "GOMEMLIMIT", Value: heapGoal}}
-	if named {
+	if slices.ContainsFunc(args, func(a string) bool { return strings.Contains(a, "$(NODE_NAME)") }) {
 		c.Env = append(c.Env, fieldEnv("NODE_NAME", "spec.nodeName"))
 	}
 	c.SecurityContext = &corev1.SecurityContext{

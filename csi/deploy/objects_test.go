@@ -39,7 +39,7 @@ var (
 )
 
 var configs = map[string]Config{
-	cloud.name:  {Image: "cloud:v1"},
+	cloud.name:  {Image: "cloud:v1", Hints: Hints{NodeArgs: []string{"--node-name=$(NODE_NAME)"}}},
 	disks.name:  {Image: "disks:v1", Hints: Hints{NodeLocal: true, Args: []string{"--pool=/p"}, HostPaths: []string{"/p"}, Samples: Samples{StaticHandle: "NODE/x"}}},
 	shares.name: {Image: "shares:v1", Hints: Hints{ClassSecrets: true}},
 	vault.name:  {Image: "vault:v1", Hints: Hints{TokenAudiences: []string{"vault"}, Republish: true, HostNetwork: true, HealthPort: 9900}},
@@ -162,7 +162,12 @@ func TestTheNodePluginIsSetUpForMounts(t *testing.T) {
 	assert.Contains(t, c.Args, "--kubelet-dir=/var/lib/kubelet")
 	assert.Contains(t, c.Env, corev1.EnvVar{Name: "GOMEMLIMIT", Value: heapGoal})
 	assert.NotContains(t, strings.Join(c.Args, " "), "--node-id", "the driver knows its node")
+	assert.Contains(t, c.Args, "--node-name=$(NODE_NAME)")
+	assert.Contains(t, c.Env, fieldEnv("NODE_NAME", "spec.nodeName"), "what the flag is made of")
 	assert.Equal(t, "/healthz", c.LivenessProbe.HTTPGet.Path)
+
+	controller := one[*appsv1.Deployment](t, objects(t, cloud), "cloud-csi-example-com-controller").Spec.Template.Spec.Containers[0]
+	assert.NotContains(t, strings.Join(controller.Args, " "), "--node-name")
 
 	host := one[*appsv1.DaemonSet](t, objects(t, vault), "vault-csi-example-com-node").Spec.Template.Spec
 	assert.True(t, host.HostNetwork)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -32,6 +33,10 @@ func program() cli.Program {
 		Backend: s.backend,
 		Kubernetes: deploy.Hints{
 			Image: "csikit-ebs:dev",
+			// The metadata service answers no pod where its hop limit is 1, and the
+			// node plugin has no access to the API server to ask instead.
+			HostNetwork: true, HealthPort: 9809,
+			NodeArgs: []string{"--node-name=$(NODE_NAME)"},
 			SecretEnv: []deploy.SecretEnv{
 				{Name: "AWS_ACCESS_KEY_ID", Secret: "aws-secret", Key: "key_id"},
 				{Name: "AWS_SECRET_ACCESS_KEY", Secret: "aws-secret", Key: "access_key"},
@@ -62,8 +67,7 @@ func (s *settings) register(fs *flag.FlagSet) {
 	fs.StringVar(&s.zone, "zone", "", "`zone` of this instance, for the source flags; its id is --node-id")
 	fs.Int64Var(&s.VolumeLimit, "volume-attach-limit", 0, "`number` of volumes that this node takes; 0 is what its type allows")
 	fs.Int64Var(&s.ReservedVolumes, "reserved-volume-attachments", 0, "`number` of attachments to leave for others; 0 counts what is attached")
-	fs.StringVar(&s.dir, "emulate", "", "`directory` of an EC2 that this process emulates, with its volumes as loop devices of this machine, for trials without an account (root)")
-	fs.Float64Var(&s.speed, "emulate-speed", 10, "how many `times` faster than EC2 the emulator changes states; 0: at once")
+	s.emulation.register(fs)
 }
 
 // backend makes the backend of the flags.
@@ -79,6 +83,8 @@ func (s *settings) backend(ctx context.Context, c cli.Config) (csi.Locator, erro
 		return newBackend(o)
 	case s.dir != "":
 		return s.emulation.backend(o, c.Services)
+	case s.url != "":
+		return s.emulation.client(o, cmp.Or(s.node, c.NodeID))
 	}
 	loaded, err := config.LoadDefaultConfig(ctx)
 	if err != nil {

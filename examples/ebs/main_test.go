@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/csikit/csikit/examples/internal/shipped"
 )
 
 // TestHelp: the flags are there, and nothing is started.
@@ -22,7 +24,7 @@ func TestConfiguration_MistakesNameTheirFlag(t *testing.T) {
 	endpoint := "--endpoint=unix://" + filepath.Join(t.TempDir(), "csi.sock")
 	for flags, says := range map[string]string{
 		"--emulate=here": "absolute path", "--emulate=/none --mode=node": "leave --mode away", "--emulate=/none --emulate-speed=-1": "--emulate-speed",
-		"--extra-tags=a": "--extra-tags", "--extra-tags=CSIVolumeName=x": "reserved", "--metadata-sources=tea": "--metadata-sources",
+		"--ec2test=somewhere": "--ec2test", "--extra-tags=a": "--extra-tags", "--extra-tags=CSIVolumeName=x": "reserved", "--metadata-sources=tea": "--metadata-sources",
 	} {
 		var out, log bytes.Buffer
 		require.Equal(t, 2, program().Run(context.Background(), append(strings.Fields(flags), endpoint), nil, &out, &log), flags)
@@ -43,3 +45,5 @@ func TestManifests(t *testing.T) {
 		require.Contains(t, out.String(), "key: access_key")
 	}
 }
+
+func TestTheManifestsAreWhatTheDriverPrints(t *testing.T) { shipped.Check(t, program) }

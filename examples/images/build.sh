@@ -4,7 +4,8 @@
 #   build.sh archive NAME...   OCI archives build/NAME.tar without either (root,
 #                              debootstrap); ROOTFS=DIR uses a root file system
 #                              that is there already
-# NAME is a folder of examples/. The image is called csikit-NAME:dev.
+# NAME is a folder of examples/, such as local or ebs/ec2test. The image is called
+# after its last part: csikit-local:dev, csikit-ec2test:dev.
 # DRY=1 only prints the commands.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -29,7 +30,7 @@ builder() {
 with_docker() {
 	local tool
 	tool=$(builder)
-	run "$tool" build --tag "csikit-$1:dev" --file "examples/$1/Dockerfile" .
+	run "$tool" build --tag "csikit-$(basename "$1"):dev" --file "examples/$1/Dockerfile" .
 }
 
 rootfs() {
@@ -40,15 +41,16 @@ rootfs() {
 }
 
 archive() {
-	local root=${ROOTFS:-build/rootfs}
+	local root=${ROOTFS:-build/rootfs} image
+	image=$(basename "$1")
 	run mkdir -p build
 	rootfs "$root"
-	run env CGO_ENABLED=0 go build -trimpath -ldflags=-s -o "build/$1" "./examples/$1"
-	run go run ./examples/internal/ociimage -out "build/$1.tar" -name "docker.io/library/csikit-$1:dev" \
-		-rootfs "$root" -entrypoint /driver -file "/driver=build/$1"
+	run env CGO_ENABLED=0 go build -trimpath -ldflags=-s -o "build/$image" "./examples/$1"
+	run go run ./examples/internal/ociimage -out "build/$image.tar" -name "docker.io/library/csikit-$image:dev" \
+		-rootfs "$root" -entrypoint /driver -file "/driver=build/$image"
 }
 
-[ $# -ge 2 ] || { sed -n '2,9p' "$0"; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,10p' "$0"; exit 2; }
 how=$1
 shift
 for name in "$@"; do

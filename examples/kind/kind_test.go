@@ -32,9 +32,9 @@ func TestDryRuns(t *testing.T) {
 		{"./kind.sh", "up", []string{"+ kind create cluster", "+ kind load docker-image csikit-local:dev", "driver.yaml", "--enable-distributed-snapshotting=true"}},
 		{"./kind.sh", "demo", []string{"examples/local/deploy/samples.yaml"}},
 		{"./kind.sh", "down", []string{"+ kind delete cluster --name csikit"}},
-		{"../images/build.sh", "archive", []string{"+ debootstrap", "-entrypoint /driver -file /driver=build/local"}},
+		{"../images/build.sh", "archive", []string{"+ debootstrap", "-entrypoint /driver -file /driver=build/local", "docker.io/library/csikit-ec2test:dev"}},
 	} {
-		cmd := exec.CommandContext(t.Context(), bash, c.script, c.word, "local")
+		cmd := exec.CommandContext(t.Context(), bash, c.script, c.word, "local", "ebs/ec2test")
 		cmd.Env = append(os.Environ(), "DRY=1", "ROOTFS=")
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, string(out))
