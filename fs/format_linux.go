@@ -83,18 +83,24 @@ func (d *Device) make(ctx context.Context, f Format, again bool) error {
 	}
 	if r.ExitCode != 0 {
 		err := fmt.Errorf("%s %s: exit status %d: %s", m.tool, strings.Join(m.args, " "), r.ExitCode, clip(append(r.Stderr, r.Stdout...)))
-		return errors.Join(d.never(ctx, m), err)
+		return errors.Join(d.never(ctx, m, again), err)
 	}
 	return nil
 }
 
 // never is [ErrOption] if mkfs refuses its arguments even where it writes
-// nothing, and nobody else has the device, which it would refuse as well: then
-// it never succeeds here. mkfs.btrfs has no such mode.
-func (d *Device) never(ctx context.Context, m mkfs) error {
+// nothing: then it never succeeds here. mkfs.xfs would also refuse what it has
+// written itself before it failed, and all of them a device that somebody else
+// has. mkfs.btrfs has no such mode.
+func (d *Device) never(ctx context.Context, m mkfs, again bool) error {
 	dry := map[string]string{"mkfs.ext2": "-n", "mkfs.ext3": "-n", "mkfs.ext4": "-n", "mkfs.xfs": "-N"}[m.tool]
 	if dry == "" || d.Exclusive() != nil {
 		return nil
+	}
+	if m.tool == "mkfs.xfs" && !again {
+		if c, err := d.Probe(ctx); err != nil || c.State != Empty {
+			return nil
+		}
 	}
 	r, err := d.run(ctx, m.tool, append(append([]string{dry}, m.args...), toolDevice)...)
 	if err != nil || r.ExitCode == 0 {
