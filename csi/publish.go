@@ -34,7 +34,9 @@ type publication struct {
 
 // run publishes the volume. On an error the caller runs p.undo.
 func (p *publication) run() error {
-	p.d.checkPropagationOf(p.key.Target)
+	if err := p.d.checkPropagationOf(p.key.Target); err != nil {
+		return err
+	}
 	if err := p.look(); err != nil {
 		return err
 	}

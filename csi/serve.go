@@ -38,6 +38,9 @@ func (d *Driver) Run(ctx context.Context, endpoint string) error {
 	if d.ran.Swap(true) {
 		return errors.New("csi: Run was called twice: make another driver with New")
 	}
+	if err := d.checkPropagation(kubeletRoot); err != nil {
+		return fmt.Errorf("csi: %w", err)
+	}
 	s, err := e.listen(ctx, d.opts.SocketMode, takeover, d.log)
 	if err != nil {
 		return err
@@ -45,7 +48,6 @@ func (d *Driver) Run(ctx context.Context, endpoint string) error {
 	server := grpc.NewServer(d.opts.ServerOptions...)
 	d.Register(server)
 	d.log.Info("serving", "driver", d.name, "version", d.opts.Version, "endpoint", e.String())
-	d.checkPropagation(kubeletRoot)
 	_, _ = d.probing() // for the log; Shutdown waits for it
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(s) }()

@@ -44,7 +44,9 @@ type staging struct {
 
 // run stages the volume. On an error the caller runs s.undo.
 func (s *staging) run() error {
-	s.d.checkPropagationOf(s.path)
+	if err := s.d.checkPropagationOf(s.path); err != nil {
+		return err
+	}
 	if err := s.begin(); err != nil {
 		return err
 	}

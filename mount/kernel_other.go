@@ -29,6 +29,9 @@ func (k *Kernel) Unmount(context.Context, string) error { return errOS }
 // Shared fails on this system.
 func (k *Kernel) Shared(string) (bool, error) { return false, errOS }
 
+// Propagation fails on this system.
+func (k *Kernel) Propagation(string) (Propagation, error) { return Propagation{}, errOS }
+
 // Lacks knows of no mounts on this system.
 func (i Info) Lacks([]Option) []string { return nil }
 

@@ -12,11 +12,17 @@ import (
 // itself only, and removing a mount point there would unmount it for others
 // (R8): its manifest lacks mountPropagation: Bidirectional.
 func (k *Kernel) Shared(path string) (bool, error) {
+	p, err := k.Propagation(path)
+	return p.Shared, err
+}
+
+// Propagation describes the mount that path is in (R8).
+func (k *Kernel) Propagation(path string) (Propagation, error) {
 	r, err := k.holding(path)
 	if err != nil {
-		return false, fmt.Errorf("propagation of %s: %w", path, err)
+		return Propagation{}, fmt.Errorf("propagation of %s: %w", path, err)
 	}
-	return r.shared, nil
+	return Propagation{Shared: r.shared, Point: r.point, Root: r.root}, nil
 }
 
 // holding describes the mount that path is in.

@@ -63,10 +63,18 @@ func TestR8_RemoveRefusesMountPoints(t *testing.T) {
 
 func TestR8_Shared(t *testing.T) {
 	each(t, func(t *testing.T, k *Kernel) {
-		_, source := tree(t)
+		base, source := tree(t)
 		for flag, want := range map[uintptr]bool{unix.MS_SHARED: true, unix.MS_PRIVATE: false, unix.MS_SLAVE: false} {
 			require.NoError(t, unix.Mount("", source, "", flag, ""))
 			got, err := k.Shared(filepath.Join(source, "file"))
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+		require.NoError(t, unix.Mount("", source, "", unix.MS_PRIVATE, ""))
+		volume := target(t, base, "volume")
+		require.NoError(t, unix.Mount(target(t, source, "kubelet"), volume, "", unix.MS_BIND, ""))
+		for path, want := range map[string]Propagation{filepath.Join(source, "file"): {Point: source, Root: "/"}, volume: {Point: volume, Root: "/kubelet"}} {
+			got, err := k.Propagation(path)
 			require.NoError(t, err)
 			require.Equal(t, want, got)
 		}
