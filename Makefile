@@ -132,6 +132,18 @@ images: ## container images of the examples, with docker or buildah
 image-archives: ## the same as OCI archives in build/, without either (root, debootstrap)
 	examples/images/build.sh archive $(IMAGES)
 
+# What make e2e needs to know; see internal/e2e/doc.go.
+E2E ?= local,ebs
+CLUSTER ?= ../shared/cluster
+
+.PHONY: e2e
+e2e: ## tests with kubectl in the cluster of KUBECONFIG, which must have the drivers E2E (local,ebs)
+	CSIKIT_E2E=$(E2E) $(GO) test ./internal/e2e -count=1 -v -timeout 60m
+
+.PHONY: e2e-local-cluster
+e2e-local-cluster: tools ## the same in a real one-node Kubernetes that CLUSTER starts here (root)
+	CLUSTER=$(CLUSTER) internal/e2e/local-cluster.sh test
+
 .PHONY: kind-up kind-demo kind-down
 kind-up: ## a kind cluster with a driver (EXAMPLE=local), installed by its manifests
 	examples/kind/kind.sh up

@@ -15,7 +15,7 @@ func TestTheScriptsPassShellcheck(t *testing.T) {
 	if err != nil {
 		t.Skip("needs shellcheck: apt-get install shellcheck")
 	}
-	out, err := exec.CommandContext(t.Context(), shellcheck, "kind.sh", "../images/build.sh").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), shellcheck, "kind.sh", "../images/build.sh", "../../internal/e2e/local-cluster.sh").CombinedOutput()
 	require.NoError(t, err, string(out))
 }
 

@@ -47,6 +47,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	links := fs.String("links", loopdisk.ByID, "`directory` of the links to loop devices")
 	fs.BoolVar(&s.unplug, "unplug", false, "take the disks away at the end; otherwise they stay attached, as over a restart of the server")
 	fs.StringVar(&s.options.Region, "region", "us-east-1", "`name` of the region")
+	fs.Func("zone", "`name` of an availability zone, such as us-east-1a; the flag may be repeated; default three of the region", s.zone)
 	fs.Var((*instances)(&s.options.Instances), "instance", "an `instance`, such as id=i-0123456789abcdef0,name=worker-1,type=m5.large,zone=us-east-1a; each part is optional, the flag may be repeated; default one m5.large")
 	launch := fs.String("launch", "", "`type` of an instance that is launched for each new user name in IMDS requests (http://NODE@address), for the nodes of a cluster; empty: none")
 	speed := fs.Float64("speed", 10, "how many `times` faster than EC2 states change; 0: at once")
@@ -72,6 +73,12 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		s.options.Launch = &ec2test.Instance{Type: *launch}
 	}
 	return s, s.disks(*disks, *links)
+}
+
+func (s *settings) zone(name string) error {
+	id := fmt.Sprintf("az%d", len(s.options.Zones)+1)
+	s.options.Zones = append(s.options.Zones, ec2test.Zone{Name: name, ID: id})
+	return nil
 }
 
 func (s *settings) disks(kind, links string) error {

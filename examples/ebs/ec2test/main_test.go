@@ -42,7 +42,7 @@ func client(vars map[string]string) *ec2.Client {
 // TestProgramKeepsItsState: what it prints is all that a client needs, and a
 // volume outlives the process.
 func TestProgramKeepsItsState(t *testing.T) {
-	args := []string{"--state-dir=" + t.TempDir(), "--speed=0", "--latency=0", "--instance=name=worker-1,zone=us-east-1b"}
+	args := []string{"--state-dir=" + t.TempDir(), "--speed=0", "--latency=0", "--instance=name=worker-1,zone=us-east-1b", "--zone=us-east-1a", "--zone=us-east-1b"}
 	vars, stop := start(t, args...)
 	made, err := client(vars).CreateVolume(t.Context(), &ec2.CreateVolumeInput{AvailabilityZone: aws.String("us-east-1b"), Size: aws.Int32(1)})
 	require.NoError(t, err)
