@@ -5,6 +5,7 @@ FUZZTIME ?= 10s
 STRESSTIME ?= 60s
 CSIKIT_CRASH_SAMPLE ?= all
 CSIKIT_KILL_LOOP ?= 60s
+CSIKIT_CRASH_SEEDS ?= 1000
 PACKAGES ?= ./...
 
 # mkfs and losetup are in /sbin, which the PATH of an ordinary user lacks.
@@ -67,6 +68,10 @@ test-crash: tools ## kill the driver before each step of each sequence of RPCs; 
 	@test "$$(id -u)" = 0 || { echo "test-crash: run it as root: it makes loop devices and mounts" >&2; exit 1; }
 	CSIKIT_CRASH_SAMPLE=$(CSIKIT_CRASH_SAMPLE) CSIKIT_KILL_LOOP=$(CSIKIT_KILL_LOOP) $(GO) test -count=1 -v -timeout 6h -run 'Crash|KillLoop' ./internal/crashtest
 	$(GO) test -count=1 -tags csikit_crash -run 'Crash|BeforeEachStep' ./mount ./fs ./backends/local
+
+.PHONY: crash-ebs
+crash-ebs: ## kill the EBS controller at random in CSIKIT_CRASH_SEEDS (1000) emulated regions: nothing lost, nothing doubled
+	CSIKIT_CRASH_SEEDS=$(CSIKIT_CRASH_SEEDS) $(GO) test -count=1 -v -timeout 1h -run '^TestCrash_' ./backends/ebs
 
 .PHONY: bench
 bench: tools ## create to publish through gRPC, beside the command-line tools (root)

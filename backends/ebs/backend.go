@@ -37,7 +37,7 @@ type Backend struct {
 	changes        changes
 	accesses       sync.Map // attachmentKey to csi.Access
 	generations    sync.Map // name of a volume to the client token's generation
-	uncertain      sync.Map // name of a snapshot to when its creation had no outcome
+	uncertain      sync.Map // name of a snapshot to when it may have been made, until it is seen
 }
 
 var (
@@ -72,6 +72,7 @@ func New(o Options) (*Backend, error) {
 	o.DeviceTimeout = cmp.Or(o.DeviceTimeout, time.Minute)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	b := &Backend{o: o, c: newClient(o.EC2, o.Logger), started: time.Now()}
+	b.zones.turn = make(chan struct{}, 1)
 	b.life, b.stop = context.WithCancelCause(context.Background())
 	b.volumes = newFinder(b, b.fetchVolumes)
 	b.volumesNamed = newFinder(b, b.fetchVolumesNamed)

@@ -78,10 +78,8 @@ func (b *Backend) cut(ctx context.Context, spec csi.SnapshotSpec, p *snapshotPar
 		VolumeId: &spec.Volume.ID, Description: aws.String("Created by csikit for volume " + spec.Volume.ID),
 		OutpostArn: stringOrNil(p.outpost), TagSpecifications: tagSpecification(types.ResourceTypeSnapshot, tags),
 	})
+	b.uncertain.Store(spec.Name, time.Now()) // also if it was made: the next read may not show it
 	if err != nil {
-		if errors.Is(err, csi.ErrUnavailable) {
-			b.uncertain.Store(spec.Name, time.Now())
-		}
 		if hasCode(err, "IncorrectState") { // it may be on its way out
 			if _, lost := b.volume(ctx, spec.Volume.ID); lost != nil {
 				return nil, lost

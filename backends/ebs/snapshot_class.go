@@ -87,8 +87,11 @@ func (b *Backend) finish(ctx context.Context, s *types.Snapshot, p *snapshotPara
 	if err == nil {
 		err = b.lock(ctx, s, p, fresh)
 	}
-	if err == nil || !fresh || errors.Is(err, csi.ErrUnavailable) || errors.Is(err, csi.ErrPending) {
+	switch {
+	case err == nil, errors.Is(err, csi.ErrUnavailable), errors.Is(err, csi.ErrPending):
 		return err
+	case !fresh: // a final error would say that there is no snapshot
+		return fmt.Errorf("%w: snapshot %s exists and is kept, but is not as asked for: %s", csi.ErrUnavailable, *s.SnapshotId, err)
 	}
 	if undo := b.DeleteSnapshot(ctx, csi.SnapshotRef{ID: *s.SnapshotId}); undo != nil && !errors.Is(undo, csi.ErrNotFound) {
 		return fmt.Errorf("%w: snapshot %s is not as asked for (%s) and could not be deleted: %w", csi.ErrUnavailable, *s.SnapshotId, err, undo)

@@ -6,7 +6,6 @@ import (
 	"hash/fnv"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,7 +36,7 @@ type place struct {
 
 // zones are those of the region, read when they are first needed.
 type zones struct {
-	mu   sync.Mutex
+	turn chan struct{} // held by the one who reads them
 	list []types.AvailabilityZone
 	read time.Time
 }
@@ -45,8 +44,12 @@ type zones struct {
 const zonesAge = time.Hour
 
 func (b *Backend) allZones(ctx context.Context) ([]types.AvailabilityZone, error) {
-	b.zones.mu.Lock()
-	defer b.zones.mu.Unlock()
+	select {
+	case b.zones.turn <- struct{}{}:
+		defer func() { <-b.zones.turn }()
+	case <-ctx.Done():
+		return nil, ended(ctx, "the zones of the region were not read yet")
+	}
 	if time.Since(b.zones.read) < zonesAge {
 		return b.zones.list, nil
 	}

@@ -34,10 +34,13 @@ func (s *Server) setFastRestore(n *Snapshot, zone, state string, at time.Time) {
 	n.FastRestores[zone] = f
 }
 
+// delays reports whether a fast restore goes on only when the snapshot is there.
+func (n *Snapshot) delays(f FastRestore) bool { return f.State == "enabling" && n.State == pending }
+
 func (s *Server) stepFastRestores(n *Snapshot, at time.Time) {
 	for _, zone := range slices.Sorted(maps.Keys(n.FastRestores)) {
 		f := n.FastRestores[zone]
-		if f.Due.IsZero() || f.Due.After(at) || f.State == "enabling" && n.State == pending {
+		if f.Due.IsZero() || f.Due.After(at) || n.delays(f) {
 			continue
 		}
 		s.setFastRestore(n, zone, nextRestoreState[f.State], f.Due)

@@ -45,7 +45,9 @@ func (n *Snapshot) next() (at time.Time) {
 		at = n.Due
 	}
 	for _, f := range n.FastRestores {
-		at = earlier(at, f.Due)
+		if !n.delays(f) {
+			at = earlier(at, f.Due)
+		}
 	}
 	return at
 }

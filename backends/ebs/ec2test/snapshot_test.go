@@ -142,6 +142,19 @@ func TestFastSnapshotRestore(t *testing.T) {
 	require.Equal(t, map[string]string{"us-east-1a": "disabled", "us-east-1b": "enabled"}, states())
 }
 
+// TestFastSnapshotRestore_WaitsForTheSnapshot: it goes on when the snapshot is
+// there; until then the server must not wait for it, which was an endless loop.
+func TestFastSnapshotRestore_WaitsForTheSnapshot(t *testing.T) {
+	r := newRegion(t, ec2test.Options{Timings: ec2test.Timings{FastRestore: seconds(1), Snapshot: seconds(10)}})
+	id := r.snapshot(r.volume())
+	_, err := r.client.EnableFastSnapshotRestores(t.Context(), &ec2.EnableFastSnapshotRestoresInput{SourceSnapshotIds: []string{id}, AvailabilityZones: []string{"us-east-1a"}})
+	require.NoError(t, err)
+	for _, state := range []string{"enabling", "enabling", "enabled"} {
+		require.Equal(t, state, r.Snapshots()[0].FastRestores["us-east-1a"].State)
+		r.clock.Step(5 * time.Second)
+	}
+}
+
 // TestLock: a locked snapshot cannot be deleted; governance can be taken back,
 // compliance only while it cools off.
 func TestLock(t *testing.T) {
