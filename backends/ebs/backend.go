@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/gather"
+	"github.com/csikit/csikit/internal/poll"
 )
 
 // DriverName is the name under which aws-ebs-csi-driver is known.
@@ -26,15 +28,16 @@ type Backend struct {
 	group   sync.WaitGroup
 	started time.Time
 
-	volumes        *finder[types.Volume]
-	volumesNamed   *finder[[]types.Volume]
-	snapshots      *finder[types.Snapshot]
-	snapshotsNamed *finder[[]types.Snapshot]
-	instances      *finder[types.Instance]
-	modifications  *finder[types.VolumeModification]
+	volumes        *poll.Poller[types.Volume]
+	volumesNamed   *poll.Poller[[]types.Volume]
+	snapshots      *poll.Poller[types.Snapshot]
+	snapshotsNamed *poll.Poller[[]types.Snapshot]
+	instances      *poll.Poller[types.Instance]
+	modifications  *poll.Poller[types.VolumeModification]
+	times          times
 	zones          zones
 	devices        deviceNames
-	changes        changes
+	changes        *gather.Queue[change]
 	accesses       sync.Map // attachmentKey to csi.Access
 	generations    sync.Map // name of a volume to the client token's generation
 	uncertain      sync.Map // name of a snapshot to when it may have been made, until it is seen
@@ -71,15 +74,16 @@ func New(o Options) (*Backend, error) {
 	o.AttachTimeout = cmp.Or(o.AttachTimeout, 2*time.Minute)
 	o.DeviceTimeout = cmp.Or(o.DeviceTimeout, time.Minute)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
-	b := &Backend{o: o, c: newClient(o.EC2, o.Logger), started: time.Now()}
+	b := &Backend{o: o, c: newClient(o.EC2, o.Logger), started: time.Now(), times: newTimes()}
 	b.zones.turn = make(chan struct{}, 1)
 	b.life, b.stop = context.WithCancelCause(context.Background())
-	b.volumes = newFinder(b, b.fetchVolumes)
-	b.volumesNamed = newFinder(b, b.fetchVolumesNamed)
-	b.snapshots = newFinder(b, b.fetchSnapshots)
-	b.snapshotsNamed = newFinder(b, b.fetchSnapshotsNamed)
-	b.instances = newFinder(b, b.fetchInstances)
-	b.modifications = newFinder(b, b.fetchModifications)
+	b.volumes = newPoller(b, b.fetchVolumes)
+	b.volumesNamed = newPoller(b, b.fetchVolumesNamed)
+	b.snapshots = newPoller(b, b.fetchSnapshots)
+	b.snapshotsNamed = newPoller(b, b.fetchSnapshotsNamed)
+	b.instances = newPoller(b, b.fetchInstances)
+	b.modifications = newPoller(b, b.fetchModifications)
+	b.changes = gather.NewQueue(&b.group, b.runChange)
 	return b, nil
 }
 

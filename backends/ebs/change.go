@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/csikit/csikit/csi"
 )
@@ -14,17 +13,10 @@ import (
 // same time are made one: the first one to come reads the volume, and whoever
 // comes until then goes with it.
 
-// changes are the changes under way, by volume.
-type changes struct {
-	mu   sync.Mutex
-	next map[string]*change // not started; present and nil: one runs
-}
-
 // A change is what is to be made of a volume, by those who want it.
 type change struct {
 	size   *csi.SizeRange
 	perf   *performance
-	done   chan struct{}
 	grown  csi.Expanded
 	failed struct{ size, perf error }
 }
@@ -34,7 +26,7 @@ func (b *Backend) ExpandVolume(ctx context.Context, e csi.Expansion) (csi.Expand
 	if !volumeID.MatchString(e.ID) {
 		return csi.Expanded{}, notFound("volume", e.ID)
 	}
-	c, err := b.change(ctx, e.ID, func(c *change) { c.size = &e.Size })
+	c, err := b.changed(ctx, e.ID, func(c *change) { c.size = &e.Size })
 	if err != nil {
 		return csi.Expanded{}, err
 	}
@@ -55,7 +47,7 @@ func (b *Backend) ModifyVolume(ctx context.Context, m csi.Modification) error {
 	if !volumeID.MatchString(m.ID) {
 		return notFound("volume", m.ID)
 	}
-	c, err := b.change(ctx, m.ID, func(c *change) { c.perf = p })
+	c, err := b.changed(ctx, m.ID, func(c *change) { c.perf = p })
 	if err == nil {
 		err = c.failed.perf
 	}
@@ -65,56 +57,20 @@ func (b *Backend) ModifyVolume(ctx context.Context, m csi.Modification) error {
 	return err
 }
 
-// change joins the change of a volume that has not started yet, or is the first
-// one of a new one, and waits for it.
-func (b *Backend) change(ctx context.Context, id string, want func(*change)) (*change, error) {
-	q := &b.changes
-	q.mu.Lock()
-	if q.next == nil {
-		q.next = map[string]*change{}
-	}
-	c, running := q.next[id]
-	if c == nil {
-		c = &change{done: make(chan struct{})}
-		q.next[id] = c
-	}
-	want(c)
-	if !running {
-		b.group.Go(func() { b.runChanges(id) })
-	}
-	q.mu.Unlock()
-	select {
-	case <-c.done:
-		return c, nil
-	case <-ctx.Done():
-		return nil, ended(ctx, "the modification of volume "+id+" goes on")
-	}
+// changed adds to the next change of a volume and waits for it.
+func (b *Backend) changed(ctx context.Context, id string, want func(*change)) (*change, error) {
+	c, err := b.changes.Do(ctx, id, want)
+	return c, ended(ctx, err, "the modification of volume "+id+" goes on")
 }
 
-// runChanges makes the changes of one volume, one after the other.
-func (b *Backend) runChanges(id string) {
-	for {
-		v, err := b.volumeToChange(b.life, id)
-		b.changes.mu.Lock()
-		c := b.changes.next[id]
-		b.changes.next[id] = nil
-		b.changes.mu.Unlock()
-		if err != nil {
-			c.failed.size, c.failed.perf = err, err
-		} else {
-			b.apply(b.life, v, c)
-		}
-		close(c.done)
-		b.changes.mu.Lock()
-		last := b.changes.next[id] == nil
-		if last {
-			delete(b.changes.next, id)
-		}
-		b.changes.mu.Unlock()
-		if last {
-			return
-		}
+func (b *Backend) runChange(id string, take func() *change) {
+	v, err := b.volumeToChange(b.life, id)
+	c := take()
+	if err != nil {
+		c.failed.size, c.failed.perf = err, err
+		return
 	}
+	b.apply(b.life, v, c)
 }
 
 // apply makes both changes in one, or, if they do not go together, one after

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/pace"
 )
 
 // NewClient makes an EC2 client of a configuration, as the SDK's default chain
@@ -78,14 +79,14 @@ const (
 // are off, since their quota gives up early (aws-ebs-csi-driver#2154).
 type client struct {
 	ec2     *ec2.Client
-	buckets map[string]*bucket
+	buckets map[string]*pace.Bucket
 	log     *slog.Logger
 }
 
 func newClient(c *ec2.Client, log *slog.Logger) *client {
-	buckets := map[string]*bucket{}
+	buckets := map[string]*pace.Bucket{}
 	for name, t := range apis {
-		buckets[name] = newBucket(t.burst, t.rate)
+		buckets[name] = pace.NewBucket(t.burst, t.rate)
 	}
 	return &client{ec2: c, buckets: buckets, log: log}
 }
@@ -95,16 +96,16 @@ func noRetries(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
 // A method is a method of [ec2.Client] as a function.
 type method[In, Out any] func(*ec2.Client, context.Context, *In, ...func(*ec2.Options)) (*Out, error)
 
-// invoke makes a call.
+// invoke makes a call. Its answer is never nil: with an error it is empty.
 func invoke[In, Out any](ctx context.Context, c *client, api string, call method[In, Out], in *In) (*Out, error) {
 	traits, known := apis[api]
 	if c.ec2 == nil || !known {
-		return nil, &apiError{api: api, means: csi.ErrFailed, message: "this process makes no such calls", err: csi.ErrFailed}
+		return new(Out), &apiError{api: api, means: csi.ErrFailed, message: "this process makes no such calls", err: csi.ErrFailed}
 	}
 	var last *apiError
 	for unknown := 0; ; {
-		if err := c.buckets[api].take(ctx); err != nil {
-			return nil, gaveUp(ctx, api, last)
+		if err := c.buckets[api].Take(ctx); err != nil {
+			return new(Out), gaveUp(ctx, api, last)
 		}
 		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
 		out, err := call(c.ec2, attempt, in, noRetries)
@@ -115,19 +116,19 @@ func invoke[In, Out any](ctx context.Context, c *client, api string, call method
 		failed := meaning(api, err)
 		switch {
 		case errors.Is(failed.means, errThrottled):
-			c.buckets[api].refused(time.Now())
+			c.buckets[api].Refused()
 		case !errors.Is(failed.means, csi.ErrUnavailable):
 			if unknown > 0 && !errors.Is(failed.means, csi.ErrNotFound) && !errors.Is(failed.means, csi.ErrExists) {
 				failed.means = csi.ErrUnavailable // an earlier attempt may have been executed
 			}
-			return nil, failed
+			return new(Out), failed
 		default:
 			if unknown++; !traits.again || unknown == mostUnknown {
-				return nil, failed
+				return new(Out), failed
 			}
 			c.log.Warn("EC2 call failed, trying again", "api", api, "error", failed.message)
-			if err := sleep(ctx, backoff(unknown)); err != nil {
-				return nil, gaveUp(ctx, api, failed)
+			if err := pace.Sleep(ctx, backoff(unknown)); err != nil {
+				return new(Out), gaveUp(ctx, api, failed)
 			}
 		}
 		last = failed

@@ -54,6 +54,9 @@ func TestSnapshot_KeptMeansNotFinal(t *testing.T) {
 	})
 }
 
+// anywhere leaves the zone to the driver, which needs the list of zones for that.
+func anywhere(s *csi.VolumeSpec) { s.Topology = csi.TopologyRequirement{} }
+
 // TestCreate_WaiterForTheZonesIsHonoured: one who waits for what another one
 // reads leaves when his own context ends.
 func TestCreate_WaiterForTheZonesIsHonoured(t *testing.T) {
@@ -64,12 +67,12 @@ func TestCreate_WaiterForTheZonesIsHonoured(t *testing.T) {
 		b := w.controller().backend
 		ctx, cancel := context.WithCancel(t.Context())
 		var first errgroup.Group
-		first.Go(func() error { _, err := b.CreateVolume(ctx, spec("first")); return err })
+		first.Go(func() error { _, err := b.CreateVolume(ctx, spec("first", anywhere)); return err })
 		synctest.Wait()
 		start := time.Now()
 		short, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
-		_, err := b.CreateVolume(short, spec("second"))
+		_, err := b.CreateVolume(short, spec("second", anywhere))
 		require.ErrorIs(t, err, csi.ErrUnavailable)
 		require.Equal(t, time.Second, time.Since(start))
 		cancel()

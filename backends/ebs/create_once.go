@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/pace"
+	"github.com/csikit/csikit/internal/poll"
 )
 
 // Two things make a volume once. For as long as EC2 remembers client tokens (a
@@ -23,6 +24,9 @@ import (
 // for long, whose token EC2 remembers, and one that is new.
 const mostBurnt = 2
 
+// lookAgain is when to look for a name again, at the soonest.
+const lookAgain = 100 * time.Millisecond
+
 // errVanished says that the volume of a token is not there any more.
 var errVanished = errors.New("vanished")
 
@@ -31,7 +35,7 @@ var errVanished = errors.New("vanished")
 func (c *creation) find(ctx context.Context, lag time.Duration) (*types.Volume, error) {
 	start := time.Now()
 	for {
-		list, _, err := c.b.volumesNamed.get(ctx, c.spec.Name)
+		list, _, err := c.b.volumesNamed.Get(ctx, c.spec.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +53,7 @@ func (c *creation) find(ctx context.Context, lag time.Duration) (*types.Volume, 
 		if rest <= 0 {
 			return nil, nil
 		}
-		if err := sleep(ctx, min(rest, max(shortestPoll, lag/5))); err != nil {
+		if err := pace.Sleep(ctx, min(rest, max(lookAgain, lag/5))); err != nil {
 			return nil, err
 		}
 	}
@@ -60,7 +64,7 @@ func (c *creation) ready(ctx context.Context, v *types.Volume) (*types.Volume, e
 	if v.State == types.VolumeStateAvailable || v.State == types.VolumeStateInUse {
 		return v, nil
 	}
-	v, err := c.await(ctx, *v.VolumeId, time.Now())
+	v, err := c.await(ctx, c.b.times.create, func(context.Context) (string, bool, error) { return *v.VolumeId, false, nil })
 	if errors.Is(err, errVanished) {
 		return nil, nil
 	}
@@ -73,48 +77,58 @@ func (c *creation) makeAt(ctx context.Context, at place) (*types.Volume, error) 
 	if known, ok := c.b.generations.Load(name); ok {
 		generation = known.(int)
 	}
+	times := c.b.times.create
+	if c.snapshot != "" || c.original != nil {
+		times = c.b.times.copy
+	}
 	for burnt := 0; ; generation++ {
-		id, err := c.call(ctx, at, token(name, generation))
-		if hasCode(err, "IdempotentParameterMismatch") {
+		v, err := c.await(ctx, times, func(ctx context.Context) (string, bool, error) {
+			id, err := c.call(ctx, at, token(name, generation))
+			return id, true, err
+		})
+		switch {
+		case hasCode(err, "IdempotentParameterMismatch"):
 			// Somebody asked for this name in another way: for another zone
 			// or size, before a restart or a day ago.
 			if v, err := c.find(ctx, c.b.o.Consistency); v != nil || err != nil {
 				return v, err
 			}
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		v, err := c.await(ctx, id, time.Now().Add(firstPoll))
-		if !errors.Is(err, errVanished) {
-			c.b.generations.Delete(name)
+		case errors.Is(err, errVanished):
+			c.b.generations.Store(name, generation+1)
+			if burnt++; burnt == mostBurnt {
+				return nil, c.failed(err)
+			}
+		default:
+			if err == nil {
+				c.b.generations.Delete(name)
+			}
 			return v, err
-		}
-		c.b.generations.Store(name, generation+1)
-		if burnt++; burnt == mostBurnt {
-			return nil, c.failed(id, err)
 		}
 	}
 }
 
 // failed explains why EC2 took back a volume that it had promised.
-func (c *creation) failed(id string, err error) error {
+func (c *creation) failed(err error) error {
 	key := "with the parameters given"
 	if c.p.kmsKey != "" {
 		key = "if the KMS key " + c.p.kmsKey + " does not exist, is disabled, or may not be used by this driver (kms:CreateGrant, kms:GenerateDataKeyWithoutPlaintext, kms:ReEncrypt*, kms:Decrypt)"
 	} else if c.p.encrypted != nil && *c.p.encrypted || c.snapshot != "" || c.original != nil {
 		key = "if the KMS key of the account or of the source cannot be used by this driver"
 	}
-	return fmt.Errorf("%w: EC2 promised volume %s and then dropped it, which it does %s: %w", csi.ErrFailed, id, key, err)
+	return fmt.Errorf("%w: EC2 promised a volume and then dropped it, which it does %s: %w", csi.ErrFailed, key, err)
 }
 
-// await waits until a new volume can be used. One that is not seen for longer
-// than reads lag has vanished.
-func (c *creation) await(ctx context.Context, id string, first time.Time) (*types.Volume, error) {
+// await waits until a volume can be used that begin makes or names. One that is
+// not seen for longer than reads lag has vanished.
+func (c *creation) await(ctx context.Context, times *poll.Times, begin poll.Begin) (*types.Volume, error) {
+	var id string
 	var v types.Volume
-	last := time.Now()
-	err := c.b.volumes.watch(ctx, id, time.Until(first), func(seen types.Volume, found bool) (bool, error) {
+	var last time.Time
+	err := c.b.volumes.Follow(ctx, times, func(ctx context.Context) (_ string, begun bool, err error) {
+		id, begun, err = begin(ctx)
+		last = time.Now()
+		return id, begun, err
+	}, func(seen types.Volume, found bool) (bool, error) {
 		if !found || gone(seen.State) {
 			if time.Since(last) > c.b.o.Consistency {
 				return false, fmt.Errorf("%w: EC2 has no volume %s", errVanished, id)
@@ -127,16 +141,13 @@ func (c *creation) await(ctx context.Context, id string, first time.Time) (*type
 		}
 		return seen.State == types.VolumeStateAvailable || seen.State == types.VolumeStateInUse, nil
 	})
-	switch {
-	case errors.Is(err, errVanished) && v.State == types.VolumeStateError:
-		if _, e := invoke(ctx, c.b.c, "DeleteVolume", (*ec2.Client).DeleteVolume, &ec2.DeleteVolumeInput{VolumeId: &id}); e != nil && !errors.Is(e, csi.ErrNotFound) {
-			return nil, fmt.Errorf("%w: volume %s is in state error and could not be deleted: %w", csi.ErrUnavailable, id, e)
+	if errors.Is(err, errVanished) && v.State == types.VolumeStateError {
+		if failed := c.b.DeleteVolume(ctx, csi.VolumeRef{ID: id}); failed != nil && !errors.Is(failed, csi.ErrNotFound) {
+			return nil, fmt.Errorf("%w: volume %s is in state error and could not be deleted: %w", csi.ErrUnavailable, id, failed)
 		}
-		return nil, err
-	case errors.Is(err, errVanished):
-		return nil, err
-	case err != nil:
-		return nil, fmt.Errorf("%w: volume %s is %q: %w", csi.ErrUnavailable, id, v.State, err)
+	}
+	if err != nil {
+		return nil, ended(ctx, err, fmt.Sprintf("volume %s is %q", id, v.State))
 	}
 	return &v, nil
 }

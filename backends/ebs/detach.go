@@ -35,61 +35,65 @@ func (b *Backend) Detach(ctx context.Context, a csi.Attachment) error {
 	return errors.Join(errs...)
 }
 
+// A detaching is one detachment on its way.
+type detaching struct {
+	b        *Backend
+	id, node string
+	state    string    // as seen last
+	last     time.Time // when the volume was seen last
+	gone     bool      // EC2 says that there is no such attachment
+	seen     bool      // the volume, without the attachment
+}
+
 // detach asks EC2 to detach before it looks: what a read shows may be of before
-// the attachment was made, what a change is answered is not.
+// the attachment was made, what a change is answered is not. What EC2 does not
+// show proves nothing: it has to say so.
 func (b *Backend) detach(ctx context.Context, id, node string) error {
 	if !instanceID.MatchString(node) {
 		return nil // no such instance can have it
 	}
-	for {
-		_, err := invoke(ctx, b.c, "DetachVolume", (*ec2.Client).DetachVolume, &ec2.DetachVolumeInput{VolumeId: &id, InstanceId: &node})
-		switch {
-		case hasCode(err, "InvalidVolume.NotFound", "InvalidAttachment.NotFound"):
-			b.detached(id, node)
-			return nil
-		case err != nil && !hasCode(err, "IncorrectState", "InvalidInstanceID.NotFound"):
-			return err
+	d := &detaching{b: b, id: id, node: node, state: "not seen"}
+	for !d.gone && !d.seen {
+		err := b.volumes.Follow(ctx, b.times.detach, d.begin, d.look)
+		if err != nil && !d.gone {
+			return ended(ctx, err, d.describe())
 		}
-		seen, err := b.awaitDetached(ctx, id, node)
-		if err != nil {
-			return err
-		}
-		if seen {
-			b.detached(id, node)
-			return nil
-		}
-		// EC2 shows no such volume. That proves nothing; it has to say so.
 	}
-}
-
-func (b *Backend) detached(id, node string) {
 	b.devices.settle(node, id, 0)
 	b.accesses.Delete(attachmentKey{id, node})
+	return nil
 }
 
-// awaitDetached waits until the volume is seen without the attachment. It
-// returns false if the volume is not seen for longer than reads lag.
-func (b *Backend) awaitDetached(ctx context.Context, id, node string) (seen bool, err error) {
-	state, last := "not seen", time.Now()
-	err = b.volumes.watch(ctx, id, 0, func(v types.Volume, found bool) (bool, error) {
-		if !found {
-			return time.Since(last) > b.o.Consistency, nil
-		}
-		last = time.Now()
-		on := attachmentOn(&v, node)
-		if on == nil {
-			seen = true
-			return true, nil
-		}
-		state = string(on.State)
-		return false, nil
-	})
-	if err != nil && ctx.Err() != nil {
-		hint := ""
-		if state == string(types.VolumeAttachmentStateBusy) {
-			hint = " (the instance still uses the device: unmount it there)"
-		}
-		err = ended(ctx, fmt.Sprintf("volume %s is %s on node %s%s", id, state, node, hint))
+func (d *detaching) begin(ctx context.Context) (id string, begun bool, err error) {
+	_, err = invoke(ctx, d.b.c, "DetachVolume", (*ec2.Client).DetachVolume, &ec2.DetachVolumeInput{VolumeId: &d.id, InstanceId: &d.node})
+	d.last = time.Now()
+	d.gone = hasCode(err, "InvalidVolume.NotFound", "InvalidAttachment.NotFound")
+	if hasCode(err, "IncorrectState", "InvalidInstanceID.NotFound") {
+		return d.id, false, nil // it may be detached, or on its way
 	}
-	return seen, err
+	return d.id, true, err
+}
+
+// look waits until the volume is seen without the attachment, or is not seen for
+// longer than reads lag.
+func (d *detaching) look(v types.Volume, found bool) (done bool, err error) {
+	if !found {
+		return time.Since(d.last) > d.b.o.Consistency, nil
+	}
+	d.last = time.Now()
+	on := attachmentOn(&v, d.node)
+	if on != nil {
+		d.state = string(on.State)
+	}
+	d.seen = on == nil
+	return d.seen, nil
+}
+
+// describe says what was seen last.
+func (d *detaching) describe() string {
+	hint := ""
+	if d.state == string(types.VolumeAttachmentStateBusy) {
+		hint = " (the instance still uses the device: unmount it there)"
+	}
+	return fmt.Sprintf("volume %s is %s on node %s%s", d.id, d.state, d.node, hint)
 }

@@ -30,43 +30,64 @@ type deviceNames struct {
 }
 
 type nodeNames struct {
-	held map[string]hold // by name
-	next int             // where to look first: names rest after use
+	mapped []string        // by the mapping, when it was asked for
+	asked  time.Time       // zero: it has to be
+	held   map[string]hold // by name
+	next   int             // where to look first: names rest after use
 }
 
 type hold struct {
 	volume string
+	since  time.Time
 	until  time.Time // zero: until it is seen
 }
 
 const doubtfulFor = time.Hour
 
-// take reserves a name for a volume, given those that the mapping shows, or
-// returns "" if there is none. A volume that holds a name gets that.
-func (d *deviceNames) take(node, volume string, mapped []string) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (d *deviceNames) node(id string) *nodeNames {
 	if d.nodes == nil {
 		d.nodes = map[string]*nodeNames{}
 	}
-	n := d.nodes[node]
-	if n == nil {
-		n = &nodeNames{held: map[string]hold{}}
-		d.nodes[node] = n
+	if d.nodes[id] == nil {
+		d.nodes[id] = &nodeNames{held: map[string]hold{}}
+	}
+	return d.nodes[id]
+}
+
+// seen tells which names the mapping of a node shows that was asked for then.
+// What it does not show for long was detached by somebody else.
+func (d *deviceNames) seen(node string, mapped []string, asked time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := d.node(node)
+	n.mapped, n.asked = mapped, asked
+	for name, h := range n.held {
+		doubtful := !h.until.IsZero()
+		if slices.Contains(mapped, name) || doubtful && asked.After(h.until) || !doubtful && asked.Sub(h.since) > mappingAge {
+			delete(n.held, name)
+		}
+	}
+}
+
+// take reserves a name for a volume, or returns "" if there is none, or if the
+// mapping that was seen is older than age. A volume that holds a name gets that.
+func (d *deviceNames) take(node, volume string, age time.Duration) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := d.node(node)
+	if time.Since(n.asked) > age {
+		return ""
 	}
 	for name, h := range n.held {
-		switch {
-		case slices.Contains(mapped, name), !h.until.IsZero() && time.Now().After(h.until):
-			delete(n.held, name)
-		case h.volume == volume && h.until.IsZero():
+		if h.volume == volume && h.until.IsZero() {
 			return name
 		}
 	}
 	for i := range candidates {
 		at := (n.next + i) % len(candidates)
 		name := candidates[at]
-		if _, taken := n.held[name]; !taken && !slices.Contains(mapped, name) {
-			n.held[name], n.next = hold{volume: volume}, at+1
+		if _, taken := n.held[name]; !taken && !slices.Contains(n.mapped, name) {
+			n.held[name], n.next = hold{volume: volume, since: time.Now()}, at+1
 			return name
 		}
 	}
@@ -74,20 +95,17 @@ func (d *deviceNames) take(node, volume string, mapped []string) string {
 }
 
 // settle says what became of the name that a volume holds: it is doubtful, or,
-// with 0, nothing is attached there. What is attached stays held until take sees
-// it.
+// with 0, nothing is attached there. What is attached stays held until it is
+// seen.
 func (d *deviceNames) settle(node, volume string, doubt time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := d.nodes[node]
-	if n == nil {
-		return
-	}
+	n := d.node(node)
 	for name, h := range n.held {
 		switch {
 		case h.volume != volume || !h.until.IsZero():
 		case doubt > 0:
-			n.held[name] = hold{volume: volume, until: time.Now().Add(doubt)}
+			n.held[name], n.asked = hold{volume: volume, until: time.Now().Add(doubt)}, time.Time{}
 		default:
 			delete(n.held, name)
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -15,111 +17,51 @@ import (
 // leaves the client, which waits and calls again.
 var errThrottled = errors.New("throttled")
 
-// ec2Codes says what an error code of EC2 means (API reference, "Error codes
+// codesByMeaning says what an error code of EC2 means (API reference, "Error codes
 // for the Amazon EC2 API"). A code that is not listed, and an answer that never
 // came, is [csi.ErrUnavailable]: the call may have been executed.
-var ec2Codes = map[string]error{
+var codesByMeaning = []struct {
+	means error
+	codes string
+}{
 	// What is named is surely not there.
-	"InvalidVolume.NotFound":      csi.ErrNotFound,
-	"InvalidVolumeID.Malformed":   csi.ErrNotFound,
-	"InvalidSnapshot.NotFound":    csi.ErrNotFound,
-	"InvalidSnapshotID.Malformed": csi.ErrNotFound,
-	"InvalidInstanceID.NotFound":  csi.ErrNotFound,
-	"InvalidInstanceID.Malformed": csi.ErrNotFound,
-	"InvalidAttachment.NotFound":  csi.ErrNotFound,
-
+	{csi.ErrNotFound, `InvalidVolume.NotFound InvalidVolumeID.Malformed InvalidSnapshot.NotFound InvalidSnapshotID.Malformed
+		InvalidInstanceID.NotFound InvalidInstanceID.Malformed InvalidAttachment.NotFound`},
 	// What is asked for is wrong, and nothing was done.
-	"InvalidParameter":              csi.ErrInvalid,
-	"InvalidParameterValue":         csi.ErrInvalid,
-	"InvalidParameterCombination":   csi.ErrInvalid,
-	"InvalidParameterDependency":    csi.ErrInvalid,
-	"InvalidRequest":                csi.ErrInvalid,
-	"MissingParameter":              csi.ErrInvalid,
-	"UnknownParameter":              csi.ErrInvalid,
-	"ValidationError":               csi.ErrInvalid,
-	"UnknownVolumeType":             csi.ErrInvalid,
-	"UnknownVolumeType.Unsupported": csi.ErrInvalid,
-	"UnsupportedOperation":          csi.ErrInvalid,
-	"OperationNotPermitted":         csi.ErrInvalid,
-	"TagLimitExceeded":              csi.ErrInvalid,
-	"InvalidTagKey.Malformed":       csi.ErrInvalid,
-	"ReservedTagNotPermitted":       csi.ErrInvalid,
-	"InvalidKmsKeyId":               csi.ErrInvalid,
-	"InvalidKmsKeyId.Malformed":     csi.ErrInvalid,
-	"InvalidKMSKey.InvalidState":    csi.ErrInvalid,
-	"InvalidVolume.ZoneMismatch":    csi.ErrInvalid,
-	"InvalidVolumeID.ZoneMismatch":  csi.ErrInvalid,
-
+	{csi.ErrInvalid, `InvalidParameter InvalidParameterValue InvalidParameterCombination InvalidParameterDependency InvalidRequest
+		MissingParameter UnknownParameter ValidationError UnknownVolumeType UnknownVolumeType.Unsupported UnsupportedOperation
+		OperationNotPermitted TagLimitExceeded InvalidTagKey.Malformed ReservedTagNotPermitted InvalidKmsKeyId
+		InvalidKmsKeyId.Malformed InvalidKMSKey.InvalidState InvalidVolume.ZoneMismatch InvalidVolumeID.ZoneMismatch`},
 	// There is no room: in the zone, on the instance, in the account.
-	"VolumeLimitExceeded":                 csi.ErrExhausted,
-	"AttachmentLimitExceeded":             csi.ErrExhausted,
-	"SnapshotLimitExceeded":               csi.ErrExhausted,
-	"MaxIOPSLimitExceeded":                csi.ErrExhausted,
-	"VolumeIOPSLimit":                     csi.ErrExhausted,
-	"MaxSpotInstanceCountExceeded":        csi.ErrExhausted,
-	"VolumeModificationSizeLimitExceeded": csi.ErrExhausted,
-	"VolumeModificationRateExceeded":      csi.ErrExhausted,
-	"FastSnapshotRestoreLimitExceeded":    csi.ErrExhausted,
-	"InsufficientVolumeCapacity":          csi.ErrExhausted,
-	"InsufficientCapacity":                csi.ErrExhausted,
-	"InsufficientInstanceCapacity":        csi.ErrExhausted,
-	"InvalidZone.NotFound":                csi.ErrExhausted,
-	"VolumeTypeNotAvailableInZone":        csi.ErrExhausted,
-	"VolumeTypeNotAvailableInRegion":      csi.ErrExhausted,
-
+	{csi.ErrExhausted, `VolumeLimitExceeded AttachmentLimitExceeded SnapshotLimitExceeded MaxIOPSLimitExceeded VolumeIOPSLimit
+		MaxSpotInstanceCountExceeded VolumeModificationSizeLimitExceeded VolumeModificationRateExceeded
+		FastSnapshotRestoreLimitExceeded InsufficientVolumeCapacity InsufficientCapacity InsufficientInstanceCapacity
+		InvalidZone.NotFound VolumeTypeNotAvailableInZone VolumeTypeNotAvailableInRegion`},
 	// Something else uses it, and it was left alone.
-	"VolumeInUse":                            csi.ErrInUse,
-	"InvalidSnapshot.InUse":                  csi.ErrInUse,
-	"SnapshotLocked":                         csi.ErrInUse,
-	"ResourceAlreadyInUse":                   csi.ErrInUse,
-	"DependencyViolation":                    csi.ErrInUse,
-	"InvalidDevice.InUse":                    csi.ErrInUse,
-	"OperationNotPermittedForLockedSnapshot": csi.ErrInUse,
-
+	{csi.ErrInUse, `VolumeInUse InvalidSnapshot.InUse SnapshotLocked ResourceAlreadyInUse DependencyViolation InvalidDevice.InUse
+		OperationNotPermittedForLockedSnapshot`},
 	// Something else has to end before.
-	"IncorrectState":                        csi.ErrPending,
-	"IncorrectInstanceState":                csi.ErrPending,
-	"IncorrectModificationState":            csi.ErrPending,
-	"ConcurrentSnapshotLimitExceeded":       csi.ErrPending,
-	"SnapshotCreationPerVolumeRateExceeded": csi.ErrPending,
-	"ConcurrentTagAccess":                   csi.ErrPending,
-	"ConcurrentCreateVolumeLimitExceeded":   csi.ErrPending,
-
-	"IdempotentParameterMismatch": csi.ErrExists,
-
-	"UnauthorizedOperation": csi.ErrPermission,
-	"AccessDenied":          csi.ErrPermission,
-	"AccessDeniedException": csi.ErrPermission,
-	"OptInRequired":         csi.ErrPermission,
-	"PendingVerification":   csi.ErrPermission,
-	"Blocked":               csi.ErrPermission,
-
-	"AuthFailure":                 csi.ErrUnauthenticated,
-	"ExpiredToken":                csi.ErrUnauthenticated,
-	"ExpiredTokenException":       csi.ErrUnauthenticated,
-	"RequestExpired":              csi.ErrUnauthenticated,
-	"IncompleteSignature":         csi.ErrUnauthenticated,
-	"InvalidAccessKeyId":          csi.ErrUnauthenticated,
-	"InvalidClientTokenId":        csi.ErrUnauthenticated,
-	"MissingAuthenticationToken":  csi.ErrUnauthenticated,
-	"SignatureDoesNotMatch":       csi.ErrUnauthenticated,
-	"UnrecognizedClientException": csi.ErrUnauthenticated,
-
-	"InvalidAction": csi.ErrUnsupported,
-	"UnknownAction": csi.ErrUnsupported,
-	"Unsupported":   csi.ErrUnsupported,
-
-	"RequestLimitExceeded":        errThrottled,
-	"Client.RequestLimitExceeded": errThrottled,
-	"EC2ThrottledException":       errThrottled,
-	"RequestThrottled":            errThrottled,
-	"RequestThrottledException":   errThrottled,
-	"SlowDown":                    errThrottled,
-	"Throttling":                  errThrottled,
-	"ThrottlingException":         errThrottled,
-	"ThrottledException":          errThrottled,
-	"TooManyRequestsException":    errThrottled,
+	{csi.ErrPending, `IncorrectState IncorrectInstanceState IncorrectModificationState ConcurrentSnapshotLimitExceeded
+		SnapshotCreationPerVolumeRateExceeded ConcurrentTagAccess ConcurrentCreateVolumeLimitExceeded`},
+	{csi.ErrExists, `IdempotentParameterMismatch`},
+	{csi.ErrPermission, `UnauthorizedOperation AccessDenied AccessDeniedException OptInRequired PendingVerification Blocked`},
+	{csi.ErrUnauthenticated, `AuthFailure ExpiredToken ExpiredTokenException RequestExpired IncompleteSignature InvalidAccessKeyId
+		InvalidClientTokenId MissingAuthenticationToken SignatureDoesNotMatch UnrecognizedClientException`},
+	{csi.ErrUnsupported, `InvalidAction UnknownAction Unsupported`},
+	{errThrottled, `RequestLimitExceeded Client.RequestLimitExceeded EC2ThrottledException RequestThrottled
+		RequestThrottledException SlowDown Throttling ThrottlingException ThrottledException TooManyRequestsException`},
 }
+
+// ec2Codes is the same by code.
+var ec2Codes = func() map[string]error {
+	m := map[string]error{}
+	for _, row := range codesByMeaning {
+		for code := range strings.FieldsSeq(row.codes) {
+			m[code] = row.means
+		}
+	}
+	return m
+}()
 
 // An apiError is a failed call: what EC2 said, and what that means.
 type apiError struct {
@@ -159,18 +101,15 @@ func meaning(api string, err error) *apiError {
 // hasCode reports whether EC2 answered with one of the codes.
 func hasCode(err error, codes ...string) bool {
 	var e *apiError
-	if !errors.As(err, &e) {
-		return false
-	}
-	for _, code := range codes {
-		if e.code == code {
-			return true
-		}
-	}
-	return false
+	return errors.As(err, &e) && slices.Contains(codes, e.code)
 }
 
-// ended says why a wait was given up: the context, and what was seen last.
-func ended(ctx context.Context, last string) error {
-	return fmt.Errorf("%w: %w: %s", csi.ErrUnavailable, context.Cause(ctx), last)
+// ended explains the error of a wait that was given up since ctx ended, with what
+// was seen last. Other errors explain themselves.
+func ended(ctx context.Context, err error, last string) error {
+	var call *apiError
+	if ctx.Err() == nil || !errors.Is(err, context.Cause(ctx)) || errors.As(err, &call) {
+		return err
+	}
+	return fmt.Errorf("%w: %w: %s", csi.ErrUnavailable, err, last)
 }

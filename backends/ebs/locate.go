@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/nvme"
+	"github.com/csikit/csikit/internal/pace"
 )
 
 // contextPartition in a volume's context is the number of the partition to use,
@@ -30,7 +32,7 @@ func (b *Backend) Locate(ctx context.Context, v csi.NodeVolume) (csi.Source, err
 	}
 	find := b.o.FindDevice
 	if find == nil {
-		find = sysfs{"/sys", "/dev"}.find
+		find = finder{nvme.Machine}.find
 	}
 	wait, cancel := context.WithTimeout(ctx, b.o.DeviceTimeout)
 	defer cancel()
@@ -43,7 +45,7 @@ func (b *Backend) Locate(ctx context.Context, v csi.NodeVolume) (csi.Source, err
 		if !errors.Is(err, csi.ErrNotFound) {
 			return nil, err
 		}
-		if sleep(wait, devicePoll) != nil {
+		if pace.Sleep(wait, devicePoll) != nil {
 			return nil, fmt.Errorf("%w: volume %s is attached, but its disk did not appear within %v: %w (look at dmesg and at lsblk -o NAME,SERIAL; if the instance shows no new disk, detach the volume)",
 				csi.ErrUnavailable, v.ID, b.o.DeviceTimeout, err)
 		}
@@ -64,73 +66,37 @@ func formatOf(v csi.NodeVolume) csi.Format {
 	return f
 }
 
-// sysfs finds disks by what the kernel says of them, with udev or without. The
-// links in /dev/disk/by-id can be stale (aws-ebs-csi-driver#1224).
-type sysfs struct{ sys, dev string }
+// A finder finds disks by what the kernel says of them. The links in
+// /dev/disk/by-id can be stale (aws-ebs-csi-driver#1224).
+type finder struct{ nvme.Tree }
 
 var (
-	nvmeDisk = regexp.MustCompile(`^nvme[0-9]+n[0-9]+$`)
-	xenDisk  = regexp.MustCompile(`^xvd[a-z]{1,2}$`)
+	xenDisk         = regexp.MustCompile(`^xvd[a-z]{1,2}$`)
+	partitionNumber = regexp.MustCompile(`^[1-9][0-9]{0,2}$`)
 )
 
 // serialOf is the serial number of a volume's NVMe disk.
 func serialOf(volume string) string { return strings.Replace(volume, "-", "", 1) }
 
-func (s sysfs) find(_ context.Context, v csi.NodeVolume) (csi.Device, error) {
-	serials, err := s.serials()
-	if err != nil {
-		return csi.Device{}, fmt.Errorf("%w: %w", csi.ErrUnavailable, err)
-	}
-	var found []string
-	for disk, serial := range serials {
-		if serial == serialOf(v.ID) {
-			found = append(found, disk)
-		}
-	}
+func (f finder) find(_ context.Context, v csi.NodeVolume) (csi.Device, error) {
+	serial := serialOf(v.ID)
+	found, nitro, err := f.BySerial(serial)
 	switch {
+	case err != nil:
+		return csi.Device{}, fmt.Errorf("%w: %w", csi.ErrUnavailable, err)
 	case len(found) > 1:
 		return csi.Device{}, fmt.Errorf("%w: several disks have the serial of volume %s: %v", csi.ErrUnavailable, v.ID, found)
 	case len(found) == 1:
-		return s.nvme(found[0], v)
-	case len(serials) > 0: // Nitro: the root disk at least is NVMe
-		return csi.Device{}, fmt.Errorf("%w: no NVMe disk has the serial %s", csi.ErrNotFound, serialOf(v.ID))
+		return f.device(found[0], "p", v, csi.Device{Sysfs: map[string]string{"device/serial": serial}})
+	case nitro: // the root disk at least is NVMe
+		return csi.Device{}, fmt.Errorf("%w: no NVMe disk has the serial %s", csi.ErrNotFound, serial)
 	}
-	return s.xen(v)
-}
-
-// serials returns the serial numbers of the NVMe disks, by disk.
-func (s sysfs) serials() (map[string]string, error) {
-	entries, err := os.ReadDir(filepath.Join(s.sys, "block"))
-	if err != nil {
-		return nil, err
-	}
-	serials := map[string]string{}
-	for _, e := range entries {
-		if !nvmeDisk.MatchString(e.Name()) {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(s.sys, "block", e.Name(), "device/serial"))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // it is just going
-		}
-		if err != nil {
-			return nil, err
-		}
-		serials[e.Name()] = strings.TrimSpace(string(text))
-	}
-	return serials, nil
-}
-
-func (s sysfs) nvme(disk string, v csi.NodeVolume) (csi.Device, error) {
-	if partition := v.Context[contextPartition]; partition != "" && partition != "0" {
-		return s.partition(disk, "p", partition, v)
-	}
-	return csi.Device{Path: filepath.Join(s.dev, disk), Sysfs: map[string]string{"device/serial": serialOf(v.ID)}}, nil
+	return f.xen(v)
 }
 
 // xen finds the disk of an instance without NVMe by the name that the volume was
 // attached at: there is nothing else.
-func (s sysfs) xen(v csi.NodeVolume) (csi.Device, error) {
+func (f finder) xen(v csi.NodeVolume) (csi.Device, error) {
 	name := strings.TrimPrefix(v.PublishContext[contextDevice], "/dev/")
 	if strings.HasPrefix(name, "sd") {
 		name = "xvd" + name[len("sd"):]
@@ -138,23 +104,58 @@ func (s sysfs) xen(v csi.NodeVolume) (csi.Device, error) {
 	if !xenDisk.MatchString(name) {
 		return csi.Device{}, fmt.Errorf("%w: no NVMe disk has the serial %s, and %q is no Xen disk", csi.ErrNotFound, serialOf(v.ID), v.PublishContext[contextDevice])
 	}
-	if _, err := os.Stat(filepath.Join(s.sys, "block", name)); err != nil {
+	if _, err := os.Stat(filepath.Join(f.Sys, "block", name)); err != nil {
 		return csi.Device{}, fmt.Errorf("%w: there is no disk %s", csi.ErrNotFound, name)
 	}
-	if partition := v.Context[contextPartition]; partition != "" && partition != "0" {
-		return s.partition(name, "", partition, v)
-	}
-	return csi.Device{Path: filepath.Join(s.dev, name), Anonymous: "disks of Xen instances have no serial; EC2 gave the name"}, nil
+	return f.device(name, "", v, csi.Device{Anonymous: "disks of Xen instances have no serial; EC2 gave the name"})
 }
 
-// partition finds a partition of a disk. Whoever has it open checks its disk.
-func (s sysfs) partition(disk, infix, number string, v csi.NodeVolume) (csi.Device, error) {
-	name := disk + infix + number
-	if !regexp.MustCompile(`^[1-9][0-9]{0,2}$`).MatchString(number) {
+// device is the disk, known as whole says, or the partition of it that the
+// volume's context names. Whoever has a partition open checks its disk.
+func (f finder) device(disk, infix string, v csi.NodeVolume, whole csi.Device) (csi.Device, error) {
+	number := v.Context[contextPartition]
+	if number == "" || number == "0" {
+		whole.Path = filepath.Join(f.Dev, disk)
+		return whole, nil
+	}
+	if !partitionNumber.MatchString(number) {
 		return csi.Device{}, invalid("volume %s: partition %q is not a number", v.ID, number)
 	}
-	if _, err := os.Stat(filepath.Join(s.sys, "block", disk, name)); err != nil {
+	name := disk + infix + number
+	if _, err := os.Stat(filepath.Join(f.Sys, "block", disk, name)); err != nil {
 		return csi.Device{}, fmt.Errorf("%w: disk %s has no partition %s", csi.ErrNotFound, disk, number)
 	}
-	return csi.Device{Path: filepath.Join(s.dev, name), NeverFormat: true, Verify: s.verifyPartition(name, v.ID)}, nil
+	return csi.Device{Path: filepath.Join(f.Dev, name), NeverFormat: true, Verify: func(_ context.Context, open *os.File) error {
+		if err := f.CheckPartition(open, name, serialOf(v.ID)); err != nil {
+			return fmt.Errorf("%w: %s is not a partition of volume %s: %w", csi.ErrUnavailable, open.Name(), v.ID, err)
+		}
+		return nil
+	}}, nil
+}
+
+// vendorLength is that of the device name of the attachment, which EBS writes
+// into the controller's data ("NVMe block devices", EBS User Guide).
+const vendorLength = 32
+
+// foreign counts the EBS disks of this instance that were attached at a name
+// which the driver does not give: its root, and what was attached by hand. It is
+// false where that cannot be told.
+func (f finder) foreign() (count int64, ok bool) {
+	serials, err := f.Serials()
+	if err != nil {
+		return 0, false
+	}
+	for disk, serial := range serials {
+		if !strings.HasPrefix(serial, "vol") {
+			continue // an instance store
+		}
+		name, err := f.VendorText(disk, vendorLength)
+		if err != nil || name == "" {
+			return 0, false
+		}
+		if ok = true; !slices.Contains(candidates, "/dev/"+strings.TrimPrefix(name, "/dev/")) {
+			count++
+		}
+	}
+	return count, ok
 }

@@ -8,16 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/nvme"
 )
 
-func disks(t *testing.T, serials map[string]string) sysfs {
-	s := sysfs{t.TempDir(), "/dev"}
+func disks(t *testing.T, serials map[string]string) finder {
+	s := finder{nvme.Tree{Sys: t.TempDir(), Dev: "/dev"}}
 	for disk, serial := range serials {
-		dir := filepath.Join(s.sys, "block", disk, "device")
+		dir := filepath.Join(s.Sys, "block", disk, "device")
 		require.NoError(t, os.MkdirAll(dir, 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "serial"), []byte(serial+"  \n"), 0o600))
 	}
-	require.NoError(t, os.MkdirAll(filepath.Join(s.sys, "block"), 0o755))
+	require.NoError(t, os.MkdirAll(filepath.Join(s.Sys, "block"), 0o755))
 	return s
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/nvme"
 )
 
 // Metadata says what node this is.
@@ -83,7 +84,7 @@ func (b *Backend) foreign(m Metadata) int64 {
 	if b.o.ReservedVolumes > 0 {
 		return b.o.ReservedVolumes
 	}
-	if n, ok := foreignDisks(sysfs{"/sys", "/dev"}); ok {
+	if n, ok := (finder{nvme.Machine}).foreign(); ok {
 		return n
 	}
 	return int64(max(m.Volumes, 1))

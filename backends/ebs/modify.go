@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/poll"
 )
 
 // A changing is a volume as it is, or as the modification that runs makes it.
@@ -29,7 +30,7 @@ func (b *Backend) volumeToChange(ctx context.Context, id string) (*changing, err
 	if err != nil {
 		return nil, err
 	}
-	m, modified, err := b.modifications.get(ctx, id)
+	m, modified, err := b.modifications.Get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -113,15 +114,26 @@ func (b *Backend) modify(ctx context.Context, v *changing, size *csi.SizeRange, 
 	if err != nil {
 		return err
 	}
-	if t == v.shape {
-		if v.modifying {
-			return b.awaitModified(ctx, v, v.last.StartTime)
-		}
+	switch {
+	case t == v.shape && v.modifying:
+		return b.awaitModified(ctx, v, func(context.Context) (string, bool, error) { return v.id, false, nil })
+	case t == v.shape:
 		return nil
-	}
-	if v.modifying {
+	case v.modifying:
 		return explain(v, fmt.Errorf("%w: volume %s is being modified", csi.ErrPending, v.id))
 	}
+	return b.awaitModified(ctx, v, func(ctx context.Context) (string, bool, error) {
+		out, err := invoke(ctx, b.c, "ModifyVolume", (*ec2.Client).ModifyVolume, v.request(t))
+		if err != nil {
+			return "", false, explain(v, err)
+		}
+		v.shape, v.modifying, v.last = t, true, out.VolumeModification
+		return v.id, true, nil
+	})
+}
+
+// request asks for what differs from the volume as it is.
+func (v *changing) request(t shape) *ec2.ModifyVolumeInput {
 	in := &ec2.ModifyVolumeInput{VolumeId: &v.id}
 	if t.volumeType.name != v.volumeType.name {
 		in.VolumeType = types.VolumeType(t.volumeType.name)
@@ -135,34 +147,28 @@ func (b *Backend) modify(ctx context.Context, v *changing, size *csi.SizeRange, 
 	if t.throughput != v.throughput {
 		in.Throughput = int32OrNil(t.throughput)
 	}
-	out, err := invoke(ctx, b.c, "ModifyVolume", (*ec2.Client).ModifyVolume, in)
-	if err != nil {
-		return explain(v, err)
-	}
-	v.shape, v.modifying, v.last = t, true, out.VolumeModification
-	return b.awaitModified(ctx, v, out.VolumeModification.StartTime)
+	return in
 }
 
 // awaitModified waits until a modification takes effect, which is before it is
 // completed.
-func (b *Backend) awaitModified(ctx context.Context, v *changing, started *time.Time) error {
-	wait, cancel := context.WithTimeout(ctx, b.o.AttachTimeout)
-	defer cancel()
-	err := b.modifications.watch(wait, v.id, 0, func(m types.VolumeModification, found bool) (bool, error) {
-		if !found || aws.ToTime(m.StartTime).Before(aws.ToTime(started)) {
-			return false, nil // a read that lags
+func (b *Backend) awaitModified(ctx context.Context, v *changing, begin poll.Begin) error {
+	var since time.Time
+	return b.modifications.Follow(ctx, b.times.modify, begin, func(m types.VolumeModification, found bool) (bool, error) {
+		if since.IsZero() {
+			since = time.Now()
 		}
-		v.last = &m
-		if m.ModificationState == types.VolumeModificationStateFailed {
-			return false, fmt.Errorf("%w: EC2 could not modify volume %s: %s", csi.ErrFailed, v.id, aws.ToString(m.StatusMessage))
+		if found && !aws.ToTime(m.StartTime).Before(aws.ToTime(v.last.StartTime)) { // else the read lags
+			v.last, v.modifying = &m, m.ModificationState == types.VolumeModificationStateModifying
 		}
-		v.modifying = m.ModificationState == types.VolumeModificationStateModifying
+		switch {
+		case v.last.ModificationState == types.VolumeModificationStateFailed:
+			return false, fmt.Errorf("%w: EC2 could not modify volume %s: %s", csi.ErrFailed, v.id, aws.ToString(v.last.StatusMessage))
+		case v.modifying && time.Since(since) > b.o.AttachTimeout:
+			return false, fmt.Errorf("%w: volume %s is still being modified; %s", csi.ErrPending, v.id, v.history())
+		}
 		return !v.modifying, nil
 	})
-	if err != nil && wait.Err() != nil && ctx.Err() == nil {
-		return fmt.Errorf("%w: volume %s is still being modified; %s", csi.ErrPending, v.id, v.history())
-	}
-	return err
 }
 
 // history says what the last modification was.

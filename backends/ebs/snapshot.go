@@ -51,7 +51,7 @@ func (b *Backend) snapshotNamed(ctx context.Context, name string) (*types.Snapsh
 	if at, ok := b.uncertain.Load(name); ok {
 		certain = at.(time.Time).Add(b.o.Consistency)
 	}
-	list, _, err := b.snapshotsNamed.find(ctx, name, time.Until(certain))
+	list, _, err := b.snapshotsNamed.Find(ctx, name, time.Until(certain))
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (b *Backend) Snapshot(ctx context.Context, s csi.SnapshotRef) (*csi.Snapsho
 	if !snapshotID.MatchString(s.ID) {
 		return nil, notFound("snapshot", s.ID)
 	}
-	found, ok, err := b.snapshots.find(ctx, s.ID, b.o.Consistency)
+	found, ok, err := b.snapshots.Find(ctx, s.ID, b.o.Consistency)
 	switch {
 	case err != nil:
 		return nil, err
@@ -119,16 +119,19 @@ func (b *Backend) Snapshot(ctx context.Context, s csi.SnapshotRef) (*csi.Snapsho
 
 // ListSnapshots implements [csi.SnapshotLister].
 func (b *Backend) ListSnapshots(ctx context.Context, q csi.ListQuery) iter.Seq2[*csi.Snapshot, error] {
-	in := &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, Filters: b.ours(tagSnapshotName)}
+	filters := b.ours(tagSnapshotName)
 	if q.VolumeID != "" {
-		in.Filters = append(in.Filters, filter("volume-id", literal.Replace(q.VolumeID)))
+		filters = append(filters, filter("volume-id", literal.Replace(q.VolumeID)))
 	}
 	return func(yield func(*csi.Snapshot, error) bool) {
-		err := b.describeSnapshots(ctx, in, func(s types.Snapshot) bool {
-			return s.State == types.SnapshotStateError || yield(toSnapshot(&s), nil)
-		})
-		if err != nil {
-			yield(nil, err)
+		for s, err := range b.listSnapshots(ctx, self, filters...) {
+			switch {
+			case err != nil:
+				yield(nil, err)
+				return
+			case s.State != types.SnapshotStateError && !yield(toSnapshot(&s), nil):
+				return
+			}
 		}
 	}
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/classparam"
 )
 
 // snapshotParameters are those of a VolumeSnapshotClass.
@@ -27,43 +26,20 @@ type snapshotParameters struct {
 	coolOff int64 // hours
 }
 
-var snapshotNames = map[string]func(p *snapshotParameters, value string) error{
-	"outpostarn": func(p *snapshotParameters, v string) error { p.outpost = v; return nil },
-	"fastsnapshotrestoreavailabilityzones": func(p *snapshotParameters, v string) error {
-		p.fastIn = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
-		return nil
-	},
-	"lockmode": func(p *snapshotParameters, v string) error {
-		if p.lock = types.LockMode(strings.ToLower(v)); !slices.Contains(p.lock.Values(), p.lock) {
-			return invalid("want governance or compliance")
-		}
-		return nil
-	},
-	"lockduration":      func(p *snapshotParameters, v string) error { return number(v, &p.days) },
-	"lockcooloffperiod": func(p *snapshotParameters, v string) error { return number(v, &p.coolOff) },
-	"lockexpirationdate": func(p *snapshotParameters, v string) (err error) {
-		if p.until, err = time.Parse(time.RFC3339, v); err != nil {
-			return invalid("want a time such as 2027-01-31T00:00:00Z")
-		}
-		return nil
-	},
+var snapshotNames = classparam.Names[snapshotParameters]{
+	"tagspecification*":                    func(p *snapshotParameters, v string) error { p.tags = append(p.tags, v); return nil },
+	"outpostarn":                           func(p *snapshotParameters, v string) error { p.outpost = v; return nil },
+	"fastsnapshotrestoreavailabilityzones": func(p *snapshotParameters, v string) error { return classparam.List(&p.fastIn, v) },
+	"lockmode":                             func(p *snapshotParameters, v string) error { return classparam.OneOf(&p.lock, v, p.lock.Values()...) },
+	"lockduration":                         func(p *snapshotParameters, v string) error { return classparam.Number(&p.days, v) },
+	"lockcooloffperiod":                    func(p *snapshotParameters, v string) error { return classparam.Between(&p.coolOff, v, 1, 72) },
+	"lockexpirationdate":                   func(p *snapshotParameters, v string) error { return classparam.Time(&p.until, v) },
 }
 
 func parseSnapshotClass(from map[string]string) (*snapshotParameters, error) {
 	p := &snapshotParameters{}
-	for _, key := range slices.Sorted(maps.Keys(from)) {
-		name := strings.ToLower(key)
-		if strings.HasPrefix(name, "tagspecification") {
-			p.tags = append(p.tags, from[key])
-			continue
-		}
-		set, ok := snapshotNames[name]
-		if !ok {
-			return nil, invalid("snapshot parameter %s: there is none of that name; there are tagSpecification_N, %s", key, strings.Join(slices.Sorted(maps.Keys(snapshotNames)), ", "))
-		}
-		if err := set(p, from[key]); err != nil {
-			return nil, fmt.Errorf("snapshot parameter %s=%q: %w", key, from[key], err)
-		}
+	if err := snapshotNames.Read(p, from); err != nil {
+		return nil, err
 	}
 	return p, p.check()
 }
@@ -74,8 +50,8 @@ func (p *snapshotParameters) check() error {
 		return invalid("lockDuration, lockExpirationDate and lockCoolOffPeriod need lockMode")
 	case p.lock != "" && (p.days > 0) == !p.until.IsZero():
 		return invalid("lockMode needs either lockDuration or lockExpirationDate")
-	case p.coolOff > 0 && (p.lock != types.LockModeCompliance || p.coolOff > 72):
-		return invalid("lockCoolOffPeriod is 1 to 72 hours, of lockMode compliance")
+	case p.coolOff > 0 && p.lock != types.LockModeCompliance:
+		return invalid("lockCoolOffPeriod is for lockMode compliance")
 	}
 	return checkTagTexts(p.tags, nil)
 }

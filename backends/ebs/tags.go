@@ -1,13 +1,12 @@
 package ebs
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"text/template"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/tagtext"
 )
 
 // The tags are those of aws-ebs-csi-driver (docs/tagging.md there), so that the
@@ -72,8 +71,15 @@ func ownerTags(o csi.Owner) map[string]string {
 func expandTags(texts []string, fields tagFields) (map[string]string, error) {
 	tags := map[string]string{}
 	for _, text := range texts {
-		key, value, err := expandTag(text, fields)
+		parsed, err := tagtext.Parse(text)
 		if err != nil {
+			return nil, invalid("%w", err)
+		}
+		key, value, err := parsed.Tag(fields)
+		if err != nil {
+			return nil, invalid("%w", err)
+		}
+		if err := checkTag(key, value); err != nil {
 			return nil, err
 		}
 		tags[key] = value
@@ -81,47 +87,15 @@ func expandTags(texts []string, fields tagFields) (map[string]string, error) {
 	return tags, nil
 }
 
-func expandTag(text string, fields tagFields) (key, value string, err error) {
-	t, err := template.New("tag").Funcs(tagFunctions).Parse(text)
-	if err != nil {
-		return "", "", fmt.Errorf("%w: tag %q: %w", csi.ErrInvalid, text, err)
-	}
-	var out strings.Builder
-	if err := t.Execute(&out, fields); err != nil {
-		return "", "", fmt.Errorf("%w: tag %q: %w", csi.ErrInvalid, text, err)
-	}
-	key, value, ok := strings.Cut(out.String(), "=")
-	if !ok {
-		return "", "", fmt.Errorf("%w: tag %q is not of the form key=value", csi.ErrInvalid, text)
-	}
-	return key, value, checkTag(key, value)
-}
-
-// checkTag refuses what EC2 would refuse, and what is the driver's own.
-func checkTag(key, value string) error {
-	reserved := slices.ContainsFunc(reservedTags, func(r string) bool {
-		return key == r || strings.HasPrefix(key, r) && strings.HasSuffix(r, "/") || r == "aws:" && strings.HasPrefix(key, r)
-	})
-	switch {
-	case key == "" || len([]rune(key)) > longestTagKey || len([]rune(value)) > longestTagValue:
-		return fmt.Errorf("%w: tag %q: a key has 1 to %d characters, a value at most %d", csi.ErrInvalid, key, longestTagKey, longestTagValue)
-	case reserved:
-		return fmt.Errorf("%w: tag %q is reserved for the driver or for AWS", csi.ErrInvalid, key)
-	}
-	return nil
-}
-
 // checkTagTexts refuses tags that cannot be made whatever the owner is called.
 func checkTagTexts(texts, untag []string) error {
-	sample := tagFields{"name", "namespace", "pv", "name", "namespace", "content"}
 	for _, text := range texts {
-		// A function can fail on the sample alone, such as substring 0 40.
-		if _, _, err := expandTag(text, sample); err != nil && !strings.Contains(text, "{{") {
-			return err
+		if _, err := tagtext.Parse(text); err != nil {
+			return invalid("%w", err)
 		}
-		if _, err := template.New("tag").Funcs(tagFunctions).Parse(text); err != nil {
-			return fmt.Errorf("%w: tag %q: %w", csi.ErrInvalid, text, err)
-		}
+	}
+	if _, err := expandTags(slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return !tagtext.Fixed(text) }), tagFields{}); err != nil {
+		return err
 	}
 	for _, key := range untag {
 		if err := checkTag(key, ""); err != nil {
@@ -131,36 +105,16 @@ func checkTagTexts(texts, untag []string) error {
 	return nil
 }
 
-// tagFunctions are those of aws-ebs-csi-driver (pkg/util/template there); what
-// could reach out of the text is disabled.
-var tagFunctions = template.FuncMap{
-	"toUpper":   strings.ToUpper,
-	"toLower":   strings.ToLower,
-	"contains":  func(part, text string) bool { return strings.Contains(text, part) },
-	"index":     func(part, text string) int { return strings.Index(text, part) },
-	"lastIndex": func(part, text string) int { return strings.LastIndex(text, part) },
-	"substring": substring,
-	"field":     field,
-	"js":        disabled, "call": disabled, "html": disabled, "urlquery": disabled,
-}
-
-// substring takes bounds outside of the text as its ends.
-func substring(start, end int, text string) string {
-	start = min(max(start, 0), len(text))
-	if end < start {
-		end = len(text)
+// checkTag refuses what EC2 would refuse, and what is the driver's own.
+func checkTag(key, value string) error {
+	reserved := slices.ContainsFunc(reservedTags, func(r string) bool {
+		return key == r || strings.HasPrefix(key, r) && strings.HasSuffix(r, "/") || r == "aws:" && strings.HasPrefix(key, r)
+	})
+	switch {
+	case key == "" || len([]rune(key)) > longestTagKey || len([]rune(value)) > longestTagValue:
+		return invalid("tag %q: a key has 1 to %d characters, a value at most %d", key, longestTagKey, longestTagValue)
+	case reserved:
+		return invalid("tag %q is reserved for the driver or for AWS", key)
 	}
-	return text[start:min(end, len(text))]
-}
-
-func field(delim string, index int, text string) (string, error) {
-	fields := strings.Split(text, delim)
-	if index < 0 || index >= len(fields) {
-		return "", fmt.Errorf("there is no field %d in %q", index, text)
-	}
-	return fields[index], nil
-}
-
-func disabled(...any) (string, error) {
-	return "", fmt.Errorf("%w: this function is disabled", csi.ErrInvalid)
+	return nil
 }

@@ -46,7 +46,7 @@ func (b *Backend) volume(ctx context.Context, id string) (*types.Volume, error) 
 	if !volumeID.MatchString(id) {
 		return nil, notFound("volume", id)
 	}
-	v, found, err := b.volumes.find(ctx, id, b.o.Consistency)
+	v, found, err := b.volumes.Find(ctx, id, b.o.Consistency)
 	switch {
 	case err != nil:
 		return nil, err
@@ -83,11 +83,14 @@ func (b *Backend) DeleteVolume(ctx context.Context, v csi.VolumeRef) error {
 // ListVolumes implements [csi.VolumeLister].
 func (b *Backend) ListVolumes(ctx context.Context, _ csi.ListQuery) iter.Seq2[*csi.Volume, error] {
 	return func(yield func(*csi.Volume, error) bool) {
-		err := b.describeVolumes(ctx, b.ours(tagVolumeName), func(v types.Volume) bool {
-			return gone(v.State) || yield(toVolume(&v, nil), nil)
-		})
-		if err != nil {
-			yield(nil, err)
+		for v, err := range b.listVolumes(ctx, b.ours(tagVolumeName)...) {
+			switch {
+			case err != nil:
+				yield(nil, err)
+				return
+			case !gone(v.State) && !yield(toVolume(&v, nil), nil):
+				return
+			}
 		}
 	}
 }

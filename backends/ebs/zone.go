@@ -1,6 +1,7 @@
 package ebs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -31,7 +32,6 @@ var outpostKeys = []string{keyRegion, keyPartition, keyAccount, keyOutpost}
 // A place is where a volume can be made: a zone, and an outpost if not empty.
 type place struct {
 	zone, outpost string
-	term          csi.Topology // what asked for it; nil if nothing did
 }
 
 // zones are those of the region, read when they are first needed.
@@ -48,7 +48,7 @@ func (b *Backend) allZones(ctx context.Context) ([]types.AvailabilityZone, error
 	case b.zones.turn <- struct{}{}:
 		defer func() { <-b.zones.turn }()
 	case <-ctx.Done():
-		return nil, ended(ctx, "the zones of the region were not read yet")
+		return nil, ended(ctx, context.Cause(ctx), "the zones of the region were not read yet")
 	}
 	if time.Since(b.zones.read) < zonesAge {
 		return b.zones.list, nil
@@ -65,17 +65,21 @@ func (b *Backend) allZones(ctx context.Context) ([]types.AvailabilityZone, error
 // is one zone, which depends on the name so that volumes spread and a retry
 // says the same.
 func (b *Backend) places(ctx context.Context, name string, r csi.TopologyRequirement) ([]place, error) {
-	all, err := b.allZones(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var out []place
 	for _, term := range r.Candidates() {
-		if zone := zoneOf(all, term); zone != "" {
-			out = append(out, place{zone: zone, outpost: outpostARN(term), term: term})
+		zone, err := b.zoneOf(ctx, term)
+		if err != nil {
+			return nil, err
+		}
+		if zone != "" {
+			out = append(out, place{zone: zone, outpost: outpostARN(term)})
 		}
 	}
 	if len(out) == 0 && len(r.Requisite) == 0 {
+		all, err := b.allZones(ctx)
+		if err != nil {
+			return nil, err
+		}
 		var usable []string
 		for _, z := range all {
 			if z.State == types.AvailabilityZoneStateAvailable && (z.ZoneType == nil || *z.ZoneType == "availability-zone") {
@@ -95,8 +99,17 @@ func (b *Backend) places(ctx context.Context, name string, r csi.TopologyRequire
 	return out, nil
 }
 
-// zoneOf returns the zone that a term names by each of its keys, or "".
-func zoneOf(all []types.AvailabilityZone, term csi.Topology) string {
+// zoneOf returns the zone that a term names by each of its keys, or "". A name
+// needs no list of zones: EC2 says if there is none of it.
+func (b *Backend) zoneOf(ctx context.Context, term csi.Topology) (string, error) {
+	name := cmp.Or(term[keyKubernetesZone], term[keyZone])
+	if name != "" && term[keyZoneID] == "" && cmp.Or(term[keyZone], name) == name {
+		return name, nil
+	}
+	all, err := b.allZones(ctx)
+	if err != nil {
+		return "", err
+	}
 	for _, z := range all {
 		names := map[string]string{keyZone: aws.ToString(z.ZoneName), keyKubernetesZone: aws.ToString(z.ZoneName), keyZoneID: aws.ToString(z.ZoneId)}
 		named, fits := false, true
@@ -105,10 +118,10 @@ func zoneOf(all []types.AvailabilityZone, term csi.Topology) string {
 			named, fits = named || ok, fits && (!ok || want == have)
 		}
 		if named && fits {
-			return aws.ToString(z.ZoneName)
+			return aws.ToString(z.ZoneName), nil
 		}
 	}
-	return ""
+	return "", nil
 }
 
 // volumeTopology says where a volume can be used: with the keys of the term that
