@@ -43,10 +43,12 @@ var (
 	}
 	// classNames are those of a StorageClass.
 	classNames = mutableNames.With(formatSetters()).With(classparam.Names[parameters]{
-		"allowautoiopspergbincrease":  func(p *parameters, v string) error { return classparam.Bool(&p.raiseIOPS, v) },
-		"encrypted":                   func(p *parameters, v string) error { return setFlag(&p.encrypted, v) },
-		"kmskeyid":                    func(p *parameters, v string) error { p.kmsKey = v; return nil },
-		"volumeinitializationrate":    func(p *parameters, v string) error { return classparam.Between(&p.initRate, v, minInitRate, maxInitRate) },
+		"allowautoiopspergbincrease": func(p *parameters, v string) error { return classparam.Bool(&p.raiseIOPS, v) },
+		"encrypted":                  func(p *parameters, v string) error { return setFlag(&p.encrypted, v) },
+		"kmskeyid":                   func(p *parameters, v string) error { p.kmsKey = v; return nil },
+		"volumeinitializationrate": func(p *parameters, v string) error {
+			return classparam.Between(&p.initRate, v, minInitRate, maxInitRate)
+		},
 		"blockattachuntilinitialized": func(p *parameters, v string) error { return classparam.Bool(&p.waitInitialized, v) },
 		"blockexpress":                func(*parameters, string) error { return nil }, // all io2 volumes are Block Express now
 		"fstype":                      func(*parameters, string) error { return nil }, // only csi.storage.k8s.io/fstype counts
