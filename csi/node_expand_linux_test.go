@@ -1,10 +1,13 @@
 package csi_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
 
 	csipb "github.com/container-storage-interface/spec/lib/go/csi"
@@ -97,4 +100,52 @@ func TestRule27_ExpandAfterLostState(t *testing.T) {
 			n.nothingLeft()
 		})
 	}
+}
+
+// A growthFake fails to grow devices.
+type growthFake struct {
+	*loopFake
+	err error
+}
+
+func (f *growthFake) GrowDevice(context.Context, csi.Expansion) error { return f.err }
+
+// TestRuling18_AFailureToGrowPasses: the kubelet gives up for good on
+// FAILED_PRECONDITION, INVALID_ARGUMENT, NOT_FOUND and OUT_OF_RANGE.
+func TestRuling18_AFailureToGrowPasses(t *testing.T) {
+	n, backend := newLoopNode(t, "v")
+	failing := &growthFake{loopFake: backend}
+	n.backend = failing
+	n.restart()
+	require.NoError(t, n.stage("v", fstype("xfs")))
+	expand := func(path string) error {
+		_, err := n.NodeExpandVolume(t.Context(), &csipb.NodeExpandVolumeRequest{
+			VolumeId: "v", VolumePath: path, CapacityRange: &csipb.CapacityRange{RequiredBytes: 2 * imageSize},
+		})
+		return err
+	}
+	for name, test := range map[string]struct {
+		err  error
+		want codes.Code
+	}{
+		"the device is smaller than required": {nil, codes.Unavailable},
+		"the outcome is unknown":              {errors.New("rescan"), codes.Unavailable},
+		"it runs still":                       {csi.ErrPending, codes.Aborted},
+		"it has failed":                       {csi.ErrFailed, codes.Internal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			failing.err = test.err
+			n.want(test.want, expand(n.stagingPath("v")))
+		})
+	}
+	failing.err = nil
+	t.Run("something else is mounted at its path", func(t *testing.T) {
+		require.NoError(t, os.Truncate(backend.image("v"), 2*imageSize))
+		require.NoError(t, backend.GrowDevice(t.Context(), csi.Expansion{VolumeRef: csi.VolumeRef{ID: "v"}}))
+		require.NoError(t, unix.Mount("tmpfs", n.stagingPath("v"), "tmpfs", 0, ""))
+		n.want(codes.Unavailable, expand(n.stagingPath("v")))
+		require.NoError(t, unix.Unmount(n.stagingPath("v"), 0))
+	})
+	require.NoError(t, expand(n.stagingPath("v")))
+	require.NoError(t, n.unstage("v"))
 }

@@ -52,6 +52,42 @@ func TestR2_TheWrongDeviceIsNotTouched(t *testing.T) {
 	}
 }
 
+// TestRuling19_MinSizeIsAMinimum: NodeStage carries no size, and what a backend
+// knows of it is stale after a growth. A larger device is no other device.
+func TestRuling19_MinSizeIsAMinimum(t *testing.T) {
+	n, backend := newLoopNode(t, "v")
+	for _, least := range []int64{0, imageSize, imageSize / 2} {
+		backend.set(func(d *csi.Device) { d.MinSize = least })
+		require.NoError(t, n.stage("v"))
+		require.NoError(t, n.unstage("v"))
+	}
+	backend.set(func(d *csi.Device) { d.MinSize = imageSize + 1 })
+	n.want(codes.Unavailable, n.stage("v"), "it has not been grown yet")
+	require.NoError(t, os.Truncate(backend.image("v"), imageSize+4096))
+	require.NoError(t, backend.GrowDevice(t.Context(), csi.Expansion{VolumeRef: csi.VolumeRef{ID: "v"}}))
+	require.NoError(t, n.stage("v"), "the retry goes on when it has")
+	require.NoError(t, n.unstage("v"))
+}
+
+// TestRuling31_AGroupIsNotForDevices: the kubelet leaves fsGroup to such a driver
+// for all of its volumes, and no file system on a device takes gid=.
+func TestRuling31_AGroupIsNotForDevices(t *testing.T) {
+	n, backend := newLoopNode(t, "v")
+	n.backend = &groupOfDevices{backend}
+	n.restart()
+	before := backend.hash(t, "v")
+	n.want(codes.FailedPrecondition, n.stage("v"), "MountGroup")
+	require.Equal(t, before, backend.hash(t, "v"))
+	require.Empty(t, backend.device(t, "v"))
+	n.nothingLeft()
+}
+
+type groupOfDevices struct{ *loopFake }
+
+func (*groupOfDevices) Traits() csi.Traits {
+	return csi.Traits{Block: []csi.AccessMode{}, MountGroup: true}
+}
+
 // TestRuling23_Anonymous devices need no proof.
 func TestRuling23_Anonymous(t *testing.T) {
 	n, backend := newLoopNode(t, "v")

@@ -69,10 +69,16 @@ type recordedMount struct {
 	Rdev     uint64 `json:"rdev,omitempty"`
 	Root     string `json:"root"`
 	ReadOnly bool   `json:"readOnly,omitempty"`
+	// Type is that of the file system, "" for a raw device.
+	Type string `json:"type,omitempty"`
 }
 
 func recordMount(i mount.Info) *recordedMount {
-	return &recordedMount{Device: i.Device, Rdev: i.Rdev, Root: i.Root, ReadOnly: i.ReadOnly}
+	r := &recordedMount{Device: i.Device, Rdev: i.Rdev, Root: i.Root, ReadOnly: i.ReadOnly}
+	if i.Rdev == 0 {
+		r.Type = i.Type
+	}
+	return r
 }
 
 // is reports whether the mount that is there is the one that was recorded.

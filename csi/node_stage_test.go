@@ -12,6 +12,7 @@ import (
 	csipb "github.com/container-storage-interface/spec/lib/go/csi"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/mount"
 	"github.com/csikit/csikit/mount/mounttest"
 )
 
@@ -133,6 +134,20 @@ func TestRule38_OptionsReachTheRealMount(t *testing.T) {
 	capability.GetMount().VolumeMountGroup = "1000"
 	require.NoError(t, n.stage("v", func(r *csipb.NodeStageVolumeRequest) { r.VolumeCapability = capability }))
 	require.Equal(t, []string{"gid", "noatime", "soft", "vers"}, optionKeys(mountedAt(table, n.stagingPath("v"))[0].Mounted))
+}
+
+// TestRuling26_TheContextIsUnquoted: the kubelet quotes it, since it holds
+// commas; the kernel takes it as it is.
+func TestRuling26_TheContextIsUnquoted(t *testing.T) {
+	n, table := newNode(t, &groupFake{})
+	const labels = "system_u:object_r:container_file_t:s0:c1,c2"
+	for _, flag := range []string{`context="` + labels + `"`, `context=` + labels} {
+		require.NoError(t, n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
+			r.VolumeCapability = mountAccess(csi.SingleNodeMultiWriter, "", flag)
+		}))
+		require.Contains(t, mountedAt(table, n.stagingPath("v"))[0].Mounted, mount.Option{Key: "context", Value: labels})
+		require.NoError(t, n.unstage("v"))
+	}
 }
 
 type groupFake struct{ nodeFake }

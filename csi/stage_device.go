@@ -33,6 +33,8 @@ func (s *staging) refuseDevice(spec Device) error {
 	switch {
 	case s.d.features.traits.PerPod:
 		return refuse(ErrInUse, "volume %s: a driver whose volumes are not staged must locate shares, not device %s", s.volume.ID, spec.Path)
+	case s.d.features.traits.MountGroup:
+		return refuse(ErrInUse, "volume %s: a driver with Traits.MountGroup must locate shares, not device %s: the kubelet leaves its fsGroup to the driver, and file systems on devices take no group", s.volume.ID, spec.Path)
 	case !s.volume.Access.Block && (mode == MultiNodeMultiWriter || mode == MultiNodeSingleWriter):
 		return refuse(ErrInUse, "volume %s: a file system on a block device cannot be used with %s: nodes would destroy each other's data; use a raw device", s.volume.ID, mode)
 	}

@@ -50,9 +50,15 @@ func (s *staging) closeEncryption(ctx context.Context) error {
 	return s.d.closeEncryption(ctx, s.volume.ID)
 }
 
-// closeEncryption closes what is open of an encrypted volume: nothing is no error.
+// closeEncryption closes what is open of an encrypted volume: nothing is no
+// error. For what a disk that fails has not taken see freeDevice.
 func (d *Driver) closeEncryption(ctx context.Context, id string) error {
-	return hostError(fs.CloseLUKS(ctx, d.luks(id)), "close its encryption")
+	err := fs.CloseLUKS(ctx, d.luks(id))
+	if errors.Is(err, fs.ErrLost) {
+		d.logLost(ctx, id, err)
+		return nil
+	}
+	return hostError(err, "close its encryption")
 }
 
 // recordMapping writes down what finds the content of an encryption again.

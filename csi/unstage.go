@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/csikit/csikit/csi/internal/keyop"
 	"github.com/csikit/csikit/csi/internal/nodestate"
+	"github.com/csikit/csikit/fs"
 	"github.com/csikit/csikit/mount"
 )
 
@@ -183,7 +185,27 @@ func (u *unstaging) free() error {
 			return err
 		}
 	}
-	return u.d.freeDevice(u.ctx.Op, u.key.Volume, u.record.Device)
+	err := u.d.freeDevice(u.ctx.Op, u.key.Volume, u.record.Device)
+	if errors.Is(err, syscall.ENXIO) && u.record.Mount != nil {
+		return u.freeOffline()
+	}
+	return err
+}
+
+// freeOffline proves that a device which cannot be opened, since its disk is
+// offline, is not used: the backend can then let go of it, which may be the only
+// way to get it back.
+func (u *unstaging) freeOffline() error {
+	r := u.record
+	fstype := r.Mount.Type
+	if fstype == "" && !r.Volume.Access.Block {
+		return refuse(ErrUnavailable, "cannot prove that device %s is free: it is offline, and it is not known what was mounted", majorMinor(r.Device.Number))
+	}
+	if err := fs.Idle(r.Device.Number, fstype); err != nil {
+		return hostError(err, "device %s is offline, and is still used on this node", majorMinor(r.Device.Number))
+	}
+	u.d.logLost(u.ctx.Op, u.key.Volume, fmt.Errorf("device %s is offline", majorMinor(r.Device.Number)))
+	return nil
 }
 
 // freeDevice proves that nobody on this node uses the device any more: what was
@@ -202,11 +224,15 @@ func (d *Driver) freeDevice(ctx context.Context, id string, r *recordedDevice) e
 		return refuse(ErrUnavailable, "cannot prove that device %s is free: %w", majorMinor(r.Number), err)
 	}
 	if err := device.File().Sync(); err != nil {
-		d.log.ErrorContext(ctx, "data of a volume could not be written to its device and is lost", "id", id, "device", majorMinor(r.Number), "error", err)
+		d.logLost(ctx, id, fmt.Errorf("device %s: %w", majorMinor(r.Number), err))
 	}
 	err = device.Exclusive()
 	if err == nil && r.MadeReadOnly {
 		err = device.SetReadOnly(false)
 	}
 	return hostError(errors.Join(err, device.Close()), "device %s is still used on this node", majorMinor(r.Number))
+}
+
+func (d *Driver) logLost(ctx context.Context, id string, err error) {
+	d.log.ErrorContext(ctx, "data of a volume may not have been written to its device, and is lost then", "id", id, "error", err)
 }

@@ -126,20 +126,33 @@ func (d *Device) GrowLUKS(ctx context.Context, l LUKS) error {
 // CloseLUKS closes the mapping of a volume, and whatever was left by a killed
 // attempt to make one, wherever they are: what was written is on the device
 // then. Nothing that is open is success. The error wraps [ErrBusy] and names
-// the holders if the mapping is used.
+// the holders if the mapping is used, and [ErrLost] if the mapping is closed but
+// the device has not taken what was written.
 func CloseLUKS(ctx context.Context, l LUKS) error {
 	found, err := mappings(func(_, uuid string) bool { return l.owns(uuid) })
+	var lost error
 	for _, m := range found {
-		err = errors.Join(err, m.close(ctx))
+		if closeErr := m.close(ctx); errors.Is(closeErr, ErrLost) {
+			lost = errors.Join(lost, closeErr)
+		} else {
+			err = errors.Join(err, closeErr)
+		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return lost
 }
 
-// close flushes the mapping, proves that nobody uses it and takes it away.
+// close flushes the mapping, proves that nobody uses it and takes it away. A
+// device that fails cannot be flushed, ever: that is told, and no reason to keep
+// the mapping.
 func (m mapping) close(ctx context.Context) error {
+	var lost error
 	if len(m.below) > 0 { // else a killed cryptsetup has not given it a table yet
-		if err := m.idle(); err != nil {
-			return err
+		var err error
+		if lost, err = m.idle(); err != nil {
+			return errors.Join(err, lost)
 		}
 	}
 	if err := cryptsetup(ctx, "", nil, "close", m.name); err != nil {
@@ -149,16 +162,19 @@ func (m mapping) close(ctx context.Context) error {
 	if err == nil && len(left) > 0 {
 		err = fmt.Errorf("%w: %s is still there after cryptsetup has closed it", ErrBusy, left[0])
 	}
+	if err == nil && lost != nil {
+		err = fmt.Errorf("%w: %s: %w", ErrLost, m, lost)
+	}
 	return err
 }
 
-func (m mapping) idle() error {
+func (m mapping) idle() (lost, err error) {
 	d, err := m.open()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = d.sync()
-	return errors.Join(err, d.Exclusive(), d.Close())
+	lost = d.sync()
+	return lost, errors.Join(d.Exclusive(), d.Close())
 }
 
 // owns reports whether a mapping with this UUID was made for the volume.

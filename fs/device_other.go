@@ -86,3 +86,6 @@ func Grow(context.Context, string, *Device) (Growth, error) { return Growth{}, e
 
 // UsageOf is not supported.
 func UsageOf(context.Context, string) (Usage, error) { return Usage{}, errNotHere }
+
+// Idle is not supported.
+func Idle(uint64, string) error { return errNotHere }

@@ -21,6 +21,10 @@ var (
 	// ErrPassphrase says that an encrypted device does not open with the
 	// passphrase. Nothing was changed; it does not pass by itself.
 	ErrPassphrase = errors.New("the passphrase does not open the encrypted device")
+	// ErrLost says that data in memory could not be written to a device that
+	// fails, and that the device was let go nevertheless: the kernel keeps
+	// nothing that a retry could write.
+	ErrLost = errors.New("data could not be written and is lost")
 	// ErrTooSmall says that the device is smaller than what it should hold.
 	ErrTooSmall = errors.New("device is smaller than required")
 )

@@ -54,9 +54,15 @@ func TestDescribe(t *testing.T) {
 func TestRuling33_GrowsOnTheNodeOnly(t *testing.T) {
 	var b any = &local.Backend{}
 	_, controller := b.(csi.Expander)
-	_, modifier := b.(csi.Modifier)
 	_, node := b.(csi.NodeExpander)
-	require.Equal(t, []bool{false, false, true}, []bool{controller, modifier, node})
+	require.Equal(t, []bool{false, true}, []bool{controller, node})
+}
+
+// ModifyVolume has no node mode either: it would be sent to any node's controller.
+func TestRuling34_ModifiesNothing(t *testing.T) {
+	var b any = &local.Backend{}
+	_, modifier := b.(csi.Modifier)
+	require.False(t, modifier)
 }
 
 func TestProbe(t *testing.T) {

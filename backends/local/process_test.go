@@ -62,6 +62,8 @@ func churn(b *local.Backend, _ []string) error {
 	return nil
 }
 
+// Contract ruling 12: what excludes processes from each other, as a leader that
+// has lost its lease and the new one, is the pool.
 func TestTwoProcesses_OnOnePool(t *testing.T) {
 	pool := newPool(t, "", 0)
 	var running []*exec.Cmd

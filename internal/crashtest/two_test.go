@@ -52,8 +52,8 @@ func formats(drivers ...*driver) (n int) {
 }
 
 // TestTwoDrivers_OneStateDir: an old and a new process of the plugin, both asked
-// to do the same at the same time, as when it is updated. There is one format,
-// the data stays, and in the end nothing is left.
+// to do the same at the same time, as when it is updated (contract ruling 12).
+// There is one format, the data stays, and in the end nothing is left.
 func TestTwoDrivers_OneStateDir(t *testing.T) {
 	h := newHost(t)
 	var d [2]*driver

@@ -2,10 +2,12 @@ package vm
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/csikit/csikit/fs"
 )
@@ -110,6 +112,49 @@ func TestR13_WritesFailDuringAGrowth(t *testing.T) {
 			require.Greater(t, u.GetTotal(), int64(large*8/10))
 			n.saved(n.staging("a"), "kept")
 			n.must("unstage", func(ctx context.Context) error { return n.unstage(ctx, "a") })
+		})
+	}
+}
+
+// R13: the same where the growth is a part of the stage, since the device has
+// grown while it was away. The retry ends it, or the CO unstages and stages.
+func TestR13_WritesFailDuringTheGrowthOfAStage(t *testing.T) {
+	for _, fstype := range []string{"ext4", "xfs", "btrfs"} {
+		t.Run(fstype, func(t *testing.T) {
+			const small, large = 320 * mib, 640 * mib
+			n := newNode(t, "growth")
+			m := newMapping(t, large)
+			whole := m.sectors
+			m.sectors = small / sector
+			m.heal()
+			n.place("a", m.device())
+			stage := func(ctx context.Context) error { return n.stage(ctx, "a", fstype) }
+			unstage := func(ctx context.Context) error { return n.unstage(ctx, "a") }
+			n.must("stage", stage)
+			n.save(n.staging("a"), "kept")
+			n.must("unstage", unstage)
+			m.load(fmt.Sprintf("0 %d linear %s 0\n%d %d flakey %s %d 0 1 1 error_writes\n",
+				m.sectors, m.loop, m.sectors, whole-m.sectors, m.loop, m.sectors))
+			m.sectors = whole
+			ctx, cancel := context.WithTimeout(t.Context(), patient)
+			err := stage(ctx)
+			cancel()
+			t.Log("stage: ", err)
+			if err != nil {
+				require.Contains(t, []codes.Code{codes.Unavailable, codes.Aborted}, status.Code(err), "the retry must be able to go on")
+			}
+			m.heal()
+			ctx, cancel = context.WithTimeout(t.Context(), patient)
+			err = stage(ctx)
+			cancel()
+			t.Log("stage again: ", err)
+			n.must("unstage", unstage)
+			n.must("stage", stage)
+			u, err := n.stats(t.Context(), "a", n.staging("a"))
+			require.NoError(t, err)
+			require.Greater(t, u.GetTotal(), int64(large*8/10))
+			n.saved(n.staging("a"), "kept")
+			n.must("unstage", unstage)
 		})
 	}
 }

@@ -32,11 +32,8 @@ const (
 	mib = 1 << 20
 
 	// patient is a deadline that only a hang misses: the machine may be
-	// emulated. hasty is one that an RPC on a dead device is answered by, with
-	// slack for the answer to arrive.
+	// emulated.
 	patient = 3 * time.Minute
-	hasty   = 8 * time.Second
-	slack   = 4 * time.Second
 )
 
 // disks is a backend whose volumes are the devices that a test says.
@@ -245,21 +242,6 @@ func (n *node) refused(what string, rpc func(context.Context) error) codes.Code 
 	require.NotEqual(n, codes.DeadlineExceeded, status.Code(err), "%s must be answered: %v", what, err)
 	n.Logf("%s: %v", what, err)
 	return status.Code(err)
-}
-
-// answers runs an RPC with a short deadline: R14, it returns by then whatever
-// the device does. Its error is returned.
-func (n *node) answers(what string, rpc func(context.Context) error) error {
-	n.Helper()
-	ctx, cancel := context.WithTimeout(n.Context(), hasty)
-	defer cancel()
-	began := time.Now()
-	err := rpc(ctx)
-	took := time.Since(began)
-	n.Logf("%s: answered after %v: %v", what, took.Round(time.Millisecond), err)
-	require.Less(n, took, hasty+slack, what)
-	require.NotEqual(n, codes.DeadlineExceeded, status.Code(err), "%s: the server gave no answer of its own: %v", what, err)
-	return err
 }
 
 // cycle uses a volume that has no fault, as a pod does. It is how a test sees
