@@ -32,7 +32,11 @@ const nodeName = "node"
 // rpcDeadline is what the sidecars would give, and more for loaded machines.
 const rpcDeadline = time.Minute
 
+// driverBinary builds the driver, unless CSIKIT_CRASH_DRIVER is one.
 var driverBinary = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("CSIKIT_CRASH_DRIVER"); path != "" {
+		return path, nil
+	}
 	dir, err := os.MkdirTemp("", "csikit-crash")
 	if err != nil {
 		return "", err
@@ -47,7 +51,7 @@ var driverBinary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := driverBinary(); err == nil {
+	if path, err := driverBinary(); err == nil && os.Getenv("CSIKIT_CRASH_DRIVER") == "" {
 		_ = os.RemoveAll(filepath.Dir(path))
 	}
 	os.Exit(code)
@@ -128,6 +132,7 @@ func (h *host) remove(t testing.TB) {
 			_ = syscall.Unmount(p, syscall.MNT_DETACH)
 		}
 	}
+	closeMappings(h.dir)
 	loops, _ := invariant.Loops(h.dir)
 	for _, l := range loops {
 		_ = exec.Command("losetup", "-d", l).Run()

@@ -32,6 +32,8 @@ type kind struct {
 	foreign bool
 	// reader volumes were written by another node and are only read here.
 	reader bool
+	// encrypted volumes need a device mapper.
+	encrypted bool
 }
 
 var kinds = []kind{
@@ -175,8 +177,12 @@ func (h *host) newName() string {
 }
 
 func (v *volume) create(ctx context.Context, d *driver) error {
+	parameters := map[string]string{}
+	if v.kind.encrypted {
+		parameters["fs.csikit.io/encrypt"] = "luks2"
+	}
 	r, err := d.controller.CreateVolume(ctx, &csipb.CreateVolumeRequest{
-		Name: v.name, CapacityRange: &csipb.CapacityRange{RequiredBytes: v.kind.size},
+		Name: v.name, Parameters: parameters, CapacityRange: &csipb.CapacityRange{RequiredBytes: v.kind.size},
 		VolumeCapabilities: []*csipb.VolumeCapability{v.kind.capability()},
 	})
 	v.id, v.context = r.GetVolume().GetVolumeId(), r.GetVolume().GetVolumeContext()
@@ -196,6 +202,7 @@ func (v *volume) do(ctx context.Context, d *driver, o op, expansions int) error 
 	case stage:
 		_, err = d.node.NodeStageVolume(ctx, &csipb.NodeStageVolumeRequest{
 			VolumeId: v.id, StagingTargetPath: v.staging(), VolumeCapability: v.kind.capability(), VolumeContext: v.context,
+			Secrets: v.kind.secrets(),
 		})
 	case publish, publishReadOnly:
 		_, err = d.node.NodePublishVolume(ctx, &csipb.NodePublishVolumeRequest{
@@ -390,5 +397,8 @@ func (v *volume) inspect(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = device.Close() }()
+	if v.kind.encrypted {
+		return v.inspectEncrypted(ctx, device.Name())
+	}
 	return errors.Join(v.inspectMounted(device.Name()), v.check(ctx, device.Name()))
 }

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Runs in the virtual machine: each test binary in $VM_OUT, in the folder of its
-# package, below the source tree $1; $2 is the pattern for -test.run. Writes
+# Runs in the virtual machine: for each line of $VM_OUT/packages, a package and
+# a pattern for -test.run, its test binary in $VM_OUT, in the folder of the
+# package, below the source tree $1. Writes
 # $VM_OUT/summary, and fails if a test fails, if a device, a mount or a process
 # in state D is left behind, or if the kernel has complained.
 set -uo pipefail
-tree=$1 pattern=$2 failed=0
+tree=$1 failed=0
+export CSIKIT_CRASH_DRIVER=$VM_OUT/driver
 printf 'booted after %s s: Linux %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$(uname -r)"
 
 count() { grep -c "^ *--- $1" "$log"; }
@@ -19,7 +21,7 @@ left_behind() {
 	ps -eo pid,stat,args 2>/dev/null | awk '$2 ~ /^D/ && $3 !~ /^\[/ { print "left behind: in state D: " $0 }'
 }
 
-while read -r package; do
+while read -r package pattern; do
 	began=$SECONDS log=$VM_OUT/$(echo "$package" | tr / _).log status=0
 	printf '\n=== %s\n' "$package"
 	dmesg -C
