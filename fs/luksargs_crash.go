@@ -4,10 +4,10 @@ package fs
 
 import "os"
 
-// A process that is to be killed derives its keys quickly, since the crash tier
-// makes a header for every crash point, and a virtual machine is slow at it.
+// The crash tier makes a header for every crash point, and a virtual machine is
+// slow at deriving keys: it may ask for less.
 func init() {
-	if os.Getenv("CSIKIT_CRASH_AT") != "" {
+	if os.Getenv("CSIKIT_CHEAP_KEYS") != "" {
 		keyDerivation = []string{"--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"}
 	}
 }

@@ -184,7 +184,7 @@ func (h *host) start(crashAt int, flags ...string) (*driver, error) {
 	args := append([]string{"--endpoint=unix://" + d.socket(), "--node-id=" + nodeName, "--pool=" + h.path("pool"),
 		"--state-dir=" + h.path("state"), "--overcommit=1000"}, flags...)
 	d.cmd = exec.Command(h.binary, args...)
-	d.cmd.Env = append(os.Environ(), h.marker, fmt.Sprintf("CSIKIT_CRASH_AT=%d", crashAt), "CSIKIT_CRASH_TRACE=1")
+	d.cmd.Env = append(os.Environ(), h.marker, fmt.Sprintf("CSIKIT_CRASH_AT=%d", crashAt), "CSIKIT_CRASH_TRACE=1", "CSIKIT_CHEAP_KEYS=1")
 	d.cmd.Stderr = d.log
 	if err := launch(d.cmd); err != nil {
 		return nil, err

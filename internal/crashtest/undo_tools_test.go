@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	csipb "github.com/container-storage-interface/spec/lib/go/csi"
+
 	"github.com/csikit/csikit/internal/invariant"
 )
 
@@ -131,6 +133,53 @@ func TestUndo_Tools(t *testing.T) {
 			require.NoError(t, v.finish(t.Context(), d))
 			require.NoError(t, unix.Unmount(d.h.path("state"), 0))
 			require.NoError(t, joined(invariant.Leftovers(d.h.scope())))
+		})
+	}
+}
+
+// TestUndo_ToolsOfAnInlineVolume: a publish that stages by itself, and makes the
+// volume before, takes all of it back after a final error.
+func TestUndo_ToolsOfAnInlineVolume(t *testing.T) {
+	for _, f := range toolFaults {
+		if f.tool != "mkfs.ext4" {
+			continue
+		}
+		t.Run(f.name, func(t *testing.T) {
+			d, _ := inProcess(t)
+			pod := d.h.path("pods", "inline")
+			require.NoError(t, os.Mkdir(pod, 0o700))
+			id, target := "csi-"+d.h.newName(), filepath.Join(pod, "mount")
+			capability := kindOf("ext4").capability()
+			capability.AccessMode.Mode = csipb.VolumeCapability_AccessMode_SINGLE_NODE_WRITER
+			publish := func() error {
+				_, err := d.node.NodePublishVolume(t.Context(), &csipb.NodePublishVolumeRequest{
+					VolumeId: id, TargetPath: target, VolumeCapability: capability,
+					VolumeContext: map[string]string{"csi.storage.k8s.io/ephemeral": "true", "size": "32Mi"},
+				})
+				return err
+			}
+			left := func() error {
+				scope := d.h.scope()
+				scope.Marker, scope.Dir, scope.Keep = "", pod, append(scope.Keep, pod, d.h.path("state", "private"))
+				loops, err := invariant.Loops(d.h.path("pool"))
+				require.NoError(t, err)
+				require.Empty(t, loops)
+				return joined(invariant.Leftovers(scope))
+			}
+			heal := f.install(t, d.h)
+			err := publish()
+			require.Equal(t, f.want, status.Code(err), "%v", err)
+			if !mayFail(f.want) {
+				require.NoError(t, left(), "%v", err)
+			}
+			heal()
+			require.NoError(t, publish(), "the retry")
+			require.NoError(t, os.WriteFile(filepath.Join(target, "file"), nil, 0o600))
+			_, err = d.node.NodeUnpublishVolume(t.Context(), &csipb.NodeUnpublishVolumeRequest{VolumeId: id, TargetPath: target})
+			require.NoError(t, err)
+			require.NoError(t, left())
+			require.NoError(t, os.Remove(pod))
+			require.NoError(t, unix.Unmount(d.h.path("state"), 0))
 		})
 	}
 }

@@ -3,6 +3,7 @@ package vm
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -29,9 +31,9 @@ func (n *node) stageEncrypted(ctx context.Context, id, fstype string) error {
 // holders is what the kernel has on top of the mapping.
 func (m *mapping) holders() (names []string) {
 	m.t.Helper()
-	real, err := filepath.EvalSymlinks(m.path())
-	require.NoError(m.t, err)
-	entries, err := os.ReadDir(filepath.Join("/sys/block", filepath.Base(real), "holders"))
+	var st unix.Stat_t
+	require.NoError(m.t, unix.Stat(m.path(), &st))
+	entries, err := os.ReadDir(fmt.Sprintf("/sys/dev/block/%d:%d/holders", unix.Major(st.Rdev), unix.Minor(st.Rdev)))
 	require.NoError(m.t, err)
 	for _, e := range entries {
 		names = append(names, e.Name())

@@ -29,7 +29,7 @@ func newSCSIDisk(t *testing.T) scsiDisk {
 
 func (d scsiDisk) set(state string) {
 	d.t.Helper()
-	require.NoError(d.t, os.WriteFile(filepath.Join("/sys/block", d.name, "device/state"), []byte(state), 0))
+	require.NoError(d.t, os.WriteFile(filepath.Join("/sys/block", d.name, "device/state"), []byte(state+"\n"), 0))
 }
 
 func (d scsiDisk) offline() {
