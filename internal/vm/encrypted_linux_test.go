@@ -71,7 +71,7 @@ func TestR6_ADiskThatFailsBelowLUKS(t *testing.T) {
 			n.must("unstage", func(ctx context.Context) error { return n.unstage(ctx, "a") })
 			require.Empty(t, m.holders(), "unstaged means that the encryption is closed")
 			require.NoError(t, exclusive(t, m))
-			require.Positive(t, n.log.count("is lost then"), "and the log says so")
+			require.Positive(t, n.log.count("is lost"), "and the log says so")
 			require.Equal(t, codes.Unavailable, n.refused("stage", stage), "it may work again")
 			require.Empty(t, m.holders())
 			m.heal()

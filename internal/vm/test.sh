@@ -33,7 +33,7 @@ done
 printf 'built in %d s\n' $((SECONDS - began))
 
 status=0
-"$here/run.sh" -m "${VM_MEMORY:-3072}" -t "${VM_TIMEOUT:-3600}" -d csikitA=1G -d csikitB=1G \
+"$here/run.sh" -m "${VM_MEMORY:-3072}" -t "${VM_TIMEOUT:-7200}" -d csikitA=1G -d csikitB=1G \
 	-- bash "$here/guest.sh" "$PWD" || status=$?
 if [ -s "$VM_OUT/summary" ]; then
 	printf '\n=== test-vm: %d s in all\n' $((SECONDS - began))
