@@ -6,6 +6,8 @@
 //     loss of power.
 //  2. [Rename] and [Remove]: when they have returned nil, the change survives
 //     a loss of power.
+//  3. [AppendLine]: a reader that skips what it cannot read sees the line or
+//     does not, and sees the lines before it as they were.
 //
 // A crash within WriteFile can leave a temporary file beside the target. Its
 // name starts with a dot ([IsTemporary]), so whoever lists such a directory

@@ -1,11 +1,13 @@
 package durable
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/csikit/csikit/internal/crashpoint"
@@ -20,7 +22,7 @@ const temporaryMark = ".tmp-"
 // be found after a loss of power, and the call may be repeated. Concurrent
 // calls for one path are safe; one of them wins.
 func WriteFile(path string, data []byte, perm os.FileMode) error {
-	temporary, err := writeTemporary(path, data, perm, (*os.File).Sync)
+	temporary, err := writeTemporary(path, data, perm)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -30,17 +32,22 @@ func WriteFile(path string, data []byte, perm os.FileMode) error {
 	return nil
 }
 
-// ReplaceFile is WriteFile without its flushes: it survives a kill of the
-// process at any moment, and not a crash of the machine, after which the file
-// may be the old one, the new one or damaged.
-func ReplaceFile(path string, data []byte, perm os.FileMode) error {
-	temporary, err := writeTemporary(path, data, perm, func(*os.File) error { return nil })
-	if err == nil {
-		crashpoint.Step("replace rename")
-		err = os.Rename(temporary, path)
-	}
+// AppendLine adds a line to a file of lines, which it makes if there is none;
+// the umask limits perm. It flushes nothing: the line survives a kill of the
+// process at any moment, and not a crash of the machine. A kill during the call,
+// or a crash, can leave a part of the line. Every line begins after a newline,
+// so that a torn one spoils no other: readers skip empty lines and those that
+// they cannot read. Concurrent calls for one path are safe.
+func AppendLine(path string, line []byte, perm os.FileMode) error {
+	crashpoint.Step("append create")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, perm)
 	if err != nil {
-		return fmt.Errorf("replace %s: %w", path, errors.Join(err, removeIfThere(temporary)))
+		return fmt.Errorf("append a line: %w", err)
+	}
+	crashpoint.Step("append write")
+	_, err = f.Write(slices.Concat([]byte{'\n'}, line, []byte{'\n'}))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("append a line to %s: %w", path, err)
 	}
 	return nil
 }
@@ -71,17 +78,22 @@ func Remove(path string) error {
 // Drop is Remove without its flush: after a crash of the machine the file may
 // be there again.
 func Drop(path string) error {
-	leftovers, err := filepath.Glob(escape(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+temporaryMark)) + "*")
+	dir, name := filepath.Split(path)
+	names, err := list(dir)
 	if err != nil {
 		return fmt.Errorf("remove %s: %w", path, err)
 	}
-	for _, name := range append(leftovers, path) {
+	for _, leftover := range names {
+		if !strings.HasPrefix(leftover, "."+name+temporaryMark) {
+			continue
+		}
 		crashpoint.Step("durable remove")
-		if err := removeIfThere(name); err != nil {
+		if err := removeIfThere(filepath.Join(dir, leftover)); err != nil {
 			return err
 		}
 	}
-	return nil
+	crashpoint.Step("durable remove")
+	return removeIfThere(path)
 }
 
 // IsTemporary reports whether name, without a directory, is that of a temporary
@@ -91,7 +103,7 @@ func IsTemporary(name string) bool {
 }
 
 // writeTemporary writes data to a new file beside path and flushes it.
-func writeTemporary(path string, data []byte, perm os.FileMode, flush func(*os.File) error) (name string, err error) {
+func writeTemporary(path string, data []byte, perm os.FileMode) (name string, err error) {
 	crashpoint.Step("durable create")
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+temporaryMark+"*")
 	if err != nil {
@@ -108,7 +120,7 @@ func writeTemporary(path string, data []byte, perm os.FileMode, flush func(*os.F
 		err = f.Chmod(perm)
 	}
 	if err == nil {
-		err = flush(f)
+		err = f.Sync()
 	}
 	return f.Name(), errors.Join(err, f.Close())
 }
@@ -120,10 +132,15 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// escape quotes what filepath.Glob would take for a pattern.
-func escape(path string) string {
-	if os.PathSeparator == '\\' { // Windows has no escape character
-		return path
+// list returns the names in a directory, in no order; none if there is none.
+func list(dir string) ([]string, error) {
+	f, err := os.Open(cmp.Or(dir, "."))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+	if err != nil {
+		return nil, err
+	}
+	names, err := f.Readdirnames(-1)
+	return names, errors.Join(err, f.Close())
 }

@@ -82,6 +82,47 @@ func TestRemove_AlsoRemovesLeftoversOfACrash(t *testing.T) {
 	require.NoError(t, durable.Remove(filepath.Join(dir, "missing", "f")))
 }
 
+func TestAppendLine_ATornLineSpoilsNoOther(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	require.NoError(t, os.WriteFile(path, []byte("first\nto"), 0o600)) // a kill or a full disk
+	for _, line := range []string{"second", "third"} {
+		require.NoError(t, durable.AppendLine(path, []byte(line), 0o600))
+	}
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, []string{"first", "to", "second", "third"}, strings.Fields(string(data)))
+
+	made := path + "2"
+	require.NoError(t, durable.AppendLine(made, []byte("a"), 0o600))
+	info, err := os.Stat(made)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	err = durable.AppendLine(filepath.Join(path, "f"), nil, 0o600)
+	require.ErrorContains(t, err, path)
+}
+
+func TestAppendLine_ConcurrentWritersNeverMix(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for range 20 {
+				if err := durable.AppendLine(path, []byte(strings.Repeat(fmt.Sprint(i), 900)), 0o600); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	lines := strings.Fields(string(data))
+	require.Len(t, lines, 160)
+	for _, line := range lines {
+		require.Equal(t, strings.Repeat(line[:1], 900), line)
+	}
+}
+
 func TestRename_IsWithinADirectory(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "a"), 0o755))

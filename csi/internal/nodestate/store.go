@@ -3,7 +3,6 @@ package nodestate
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,17 +29,10 @@ type Store[T any] struct{ dir string }
 // In returns the store in dir, which is made when something is saved.
 func In[T any](dir string) Store[T] { return Store[T]{dir: dir} }
 
-// file is what is in a file.
-type file[T any] struct {
-	Volume string `json:"volume"`
-	Target string `json:"target,omitempty"`
-	Value  T      `json:"value"`
-}
-
 // Load returns what was saved under k, or nil if there is nothing. The error
 // wraps [ErrDamaged] if the file is there but is not readable as such.
 func (s Store[T]) Load(k Key) (*T, error) {
-	f, err := s.readNewest(s.path(k))
+	f, err := s.read(s.path(k))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -55,17 +47,14 @@ func (s Store[T]) Load(k Key) (*T, error) {
 
 // Save makes value durable under k, also across a crash of the machine.
 func (s Store[T]) Save(k Key, value T) error {
-	data, err := json.MarshalIndent(file[T]{Volume: k.Volume, Target: k.Target, Value: value}, "", "  ")
+	text, err := encode("", k, value)
 	if err != nil {
 		return err
 	}
 	if err := s.makeDir(); err != nil {
 		return err
 	}
-	if err := durable.WriteFile(s.path(k), append(data, '\n'), 0o600); err != nil {
-		return err
-	}
-	return durable.Drop(overlayOf(s.path(k)))
+	return durable.WriteFile(s.path(k), append(text, '\n'), 0o600)
 }
 
 func (s Store[T]) makeDir() error {
@@ -77,13 +66,7 @@ func (s Store[T]) makeDir() error {
 
 // Remove forgets k. What is not there is done. A crash of the machine may bring
 // back what Save had saved: a hint of an earlier boot, like any other.
-func (s Store[T]) Remove(k Key) error {
-	path := s.path(k)
-	if err := durable.Drop(path); err != nil {
-		return err
-	}
-	return durable.Drop(overlayOf(path))
-}
+func (s Store[T]) Remove(k Key) error { return durable.Drop(s.path(k)) }
 
 // An Entry is one file.
 type Entry[T any] struct {
@@ -111,14 +94,12 @@ func (s Store[T]) list(prefix string) ([]Entry[T], error) {
 		return nil, err
 	}
 	var out []Entry[T]
-	last := ""
-	for _, entry := range files { // sorted, so that the two files of a key are neighbours
-		name, _, _ := strings.Cut(entry.Name(), ".")
-		if name == "" || name == last || !strings.HasPrefix(name, prefix) {
+	for _, entry := range files {
+		name := entry.Name()
+		if durable.IsTemporary(name) || !strings.HasPrefix(name, prefix) || !strings.HasSuffix(name, fileEnd) {
 			continue
 		}
-		last = name
-		f, err := s.readNewest(filepath.Join(s.dir, name+".json"))
+		f, err := s.read(filepath.Join(s.dir, name))
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
 			continue
 		}
@@ -130,20 +111,11 @@ func (s Store[T]) list(prefix string) ([]Entry[T], error) {
 	return out, nil
 }
 
-func (s Store[T]) read(path string) (*file[T], error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	f := new(file[T])
-	if err := json.Unmarshal(data, f); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
-	}
-	return f, nil
-}
+// fileEnd is the end of the name of every file.
+const fileEnd = ".json"
 
 func (s Store[T]) path(k Key) string {
-	return filepath.Join(s.dir, digest(k.Volume)+"-"+digest(k.Target)+".json")
+	return filepath.Join(s.dir, digest(k.Volume)+"-"+digest(k.Target)+fileEnd)
 }
 
 // digest is long enough that two ids never meet.

@@ -90,16 +90,8 @@ func TestStoreSavesForABoot(t *testing.T) {
 	require.NoError(t, err)
 	require.ElementsMatch(t, []Entry[value]{{"a", "", value{"staged"}}, {"a", "/only", value{"published"}}}, all)
 
-	for _, text := range []string{`{"boot":"an earlier one","volume":"a","value":{"Phase":"old"}}`, "", "{"} {
-		for _, key := range []Key{k, only} {
-			require.NoError(t, os.WriteFile(overlayOf(s.path(key)), []byte(text), 0o600))
-		}
-		require.Equal(t, &value{"staging"}, load(k), text)
-		require.Nil(t, load(only), text)
-		all, err := s.Of("a")
-		require.NoError(t, err)
-		require.Equal(t, []Entry[value]{{"a", "", value{"staging"}}}, all)
-	}
+	require.NoError(t, s.SaveForBoot(k, value{"unstaging"}))
+	require.Equal(t, &value{"unstaging"}, load(k), "the last one counts")
 	require.NoError(t, s.SaveForBoot(k, value{"unstaging"}))
 	require.NoError(t, s.Save(k, value{"again"}))
 	require.Equal(t, &value{"again"}, load(k), "the last one counts")
@@ -112,4 +104,72 @@ func TestStoreSavesForABoot(t *testing.T) {
 	left, err := os.ReadDir(s.dir)
 	require.NoError(t, err)
 	require.Empty(t, left)
+}
+
+// A line that is torn, of an earlier boot or not there at all after a crash
+// leaves what was saved before it, and does not spoil what is saved after it.
+func TestStoreSkipsLinesThatDoNotCount(t *testing.T) {
+	for text, damaged := range map[string]bool{
+		`{"boot":"an earlier one","volume":"a","value":{"Phase":"old"}}`: false,
+		"": false, "{": true, "\x00\x00": true, `{"volume":"a","val`: true,
+	} {
+		s, k := In[value](t.TempDir()), Key{Volume: "a"}
+		for _, saved := range []bool{false, true} {
+			if saved {
+				require.NoError(t, s.Save(k, value{"staging"}))
+			}
+			f, err := os.OpenFile(s.path(k), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+			require.NoError(t, err)
+			_, err = f.WriteString("\n" + text)
+			require.NoError(t, err)
+			require.NoError(t, f.Close())
+			got, err := s.Load(k)
+			switch {
+			case saved:
+				require.NoError(t, err, text)
+				require.Equal(t, &value{"staging"}, got, text)
+			case damaged:
+				require.ErrorIs(t, err, ErrDamaged, text)
+			default:
+				require.NoError(t, err, text)
+				require.Nil(t, got, text)
+			}
+			require.NoError(t, s.SaveForBoot(k, value{"staged"}))
+			got, err = s.Load(k)
+			require.NoError(t, err, text)
+			require.Equal(t, &value{"staged"}, got, text)
+		}
+	}
+}
+
+// What changes for ever does not fill the disk, and what does not change is not
+// written again.
+func TestStoreBoundsAFile(t *testing.T) {
+	s, k := In[value](t.TempDir()), Key{Volume: "a"}
+	require.NoError(t, s.Save(k, value{"staging"}))
+	size := func() int64 {
+		info, err := os.Stat(s.path(k))
+		require.NoError(t, err)
+		return info.Size()
+	}
+	require.NoError(t, s.SaveForBoot(k, value{"staged"}))
+	once := size()
+	for range 3 {
+		require.NoError(t, s.SaveForBoot(k, value{"staged"}))
+	}
+	require.Equal(t, once, size())
+	for i := range 1000 {
+		want := value{strings.Repeat("x", 300+i%2)}
+		require.NoError(t, s.SaveForBoot(k, want))
+		require.LessOrEqual(t, size(), int64(maxFile+1000))
+		got, err := s.Load(k)
+		require.NoError(t, err)
+		require.Equal(t, &want, got)
+	}
+	this := bootID
+	t.Cleanup(func() { bootID = this })
+	bootID = func() string { return "the next one" }
+	got, err := s.Load(k)
+	require.NoError(t, err)
+	require.Equal(t, &value{"staging"}, got, "it is still there after a boot")
 }
