@@ -147,7 +147,14 @@ func (s *staging) takeAway(prior *volumeRecord, dead error) error {
 	return hostError(s.d.opts.Mounts.Unmount(s.ctx.Op, s.mountPoint()), "volume %s: unmount its dead share", s.volume.ID)
 }
 
-func (s *staging) save() error { return s.d.volumeStore().Save(s.key, s.record) }
+// save writes down what Release needs, so that it outlives even a crash of the
+// machine. Without a Releaser nobody needs it then.
+func (s *staging) save() error {
+	if s.d.features.releaser == nil {
+		return s.saveForBoot()
+	}
+	return s.d.volumeStore().Save(s.key, s.record)
+}
 
 // saveForBoot writes down what a boot of the machine makes void: which device
 // and which mount it is. What Release needs then has been saved before Locate.

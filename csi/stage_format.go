@@ -40,6 +40,9 @@ func (s *staging) prepare(device *fs.Device, spec Device) (fs.Content, error) {
 			return content, err
 		}
 	}
+	if format {
+		return content, nil // nobody has written to it yet, and it has the size of the device
+	}
 	return s.repair(device, content)
 }
 
@@ -88,14 +91,7 @@ func (s *staging) format(device *fs.Device, spec Device, found fs.Content) (fs.C
 	if err := device.Format(s.ctx.Op, how); err != nil {
 		return found, hostError(err, "volume %s: format device %s as %s", s.volume.ID, majorMinor(device.Number()), how.Type)
 	}
-	content, err := device.Probe(s.ctx.Op)
-	if err != nil {
-		return content, hostError(err, "volume %s: look at its new file system", s.volume.ID)
-	}
-	if content.State != fs.Known || content.Type != how.Type {
-		return content, refuse(ErrUnavailable, "volume %s: mkfs.%s succeeded but its file system is not on the device%s", s.volume.ID, how.Type, evidence(content))
-	}
-	return content, nil
+	return fs.Content{State: fs.Known, Type: how.Type, UUID: how.UUID, Clean: true}, nil // Format has looked
 }
 
 // repair checks the file system if it needs it. Where ext4 may not be grown

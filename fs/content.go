@@ -61,6 +61,8 @@ type Content struct {
 
 	// complete says that only the intent is left to be removed.
 	complete bool
+	// geometry is that of an ext file system.
+	geometry geometry
 }
 
 // String describes the content for messages.

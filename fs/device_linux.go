@@ -24,6 +24,7 @@ type Device struct {
 	diskSeq uint64 // of the kernel, 0 if it has none
 	mu      sync.Mutex
 	locked  bool
+	proof   proof // good while locked
 }
 
 // Open pins the block device at path (R2): from now on this one file is the

@@ -17,12 +17,9 @@ type directReader struct {
 	file   *os.File
 	size   int64
 	align  int64  // of positions and lengths: the logical block size
-	buffer []byte // aligned to a page
+	buffer []byte // for what cannot be read into the caller's memory; nil until it is needed
 	direct bool
 }
-
-// directBuffer is the most that one read(2) takes.
-const directBuffer = chunkSize
 
 // openDirect opens d for direct reading. Where the driver refuses O_DIRECT the
 // page cache is dropped first and then read through.
@@ -57,39 +54,66 @@ func (r *directReader) prepare() error {
 		return fmt.Errorf("logical block size: %w", err)
 	}
 	r.align = int64(block)
-	buffer, err := unix.Mmap(-1, 0, directBuffer, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
-	r.buffer = buffer
-	return err
+	return nil
 }
 
-// Close lets go of the file and the buffer.
-func (r *directReader) Close() error {
-	return errors.Join(unix.Munmap(r.buffer), r.file.Close())
-}
+// Close lets go of the file.
+func (r *directReader) Close() error { return r.file.Close() }
 
-// ReadAt reads whole blocks and copies what was asked for.
+// ReadAt reads whole blocks, straight into p where its place and length allow
+// it, and else into a buffer from which what was asked for is copied.
 func (r *directReader) ReadAt(p []byte, offset int64) (done int, err error) {
 	for done < len(p) {
-		at := offset + int64(done)
-		skip := at % r.align
-		want := min(skip+int64(len(p)-done), directBuffer)
-		want = min((want+r.align-1)/r.align*r.align, r.size-(at-skip))
-		if want <= skip {
-			return done, io.EOF
-		}
-		n, err := unix.Pread(int(r.file.Fd()), r.buffer[:want], at-skip)
-		if err == unix.EINTR {
-			continue
+		var n int
+		at, rest := offset+int64(done), p[done:]
+		if whole := int64(len(rest)) / r.align * r.align; at%r.align == 0 && whole > 0 && isAligned(rest) {
+			n, err = r.pread(rest[:whole], at)
+		} else {
+			n, err = r.readPart(rest, at)
 		}
 		if err != nil {
 			return done, err
 		}
-		if int64(n) <= skip {
-			return done, io.ErrUnexpectedEOF
-		}
-		done += copy(p[done:], r.buffer[skip:n])
+		done += n
 	}
 	return done, nil
+}
+
+// readPart reads into the buffer and copies.
+func (r *directReader) readPart(p []byte, offset int64) (int, error) {
+	if r.buffer == nil {
+		r.buffer = aligned(chunkSize)
+	}
+	skip := offset % r.align
+	want := min(skip+int64(len(p)), int64(len(r.buffer)))
+	want = min((want+r.align-1)/r.align*r.align, r.size-(offset-skip))
+	if want <= skip {
+		return 0, io.EOF
+	}
+	n, err := r.pread(r.buffer[:want], offset-skip)
+	if err == nil && int64(n) <= skip {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return 0, err
+	}
+	return copy(p, r.buffer[skip:n]), nil
+}
+
+// pread reads at least one byte.
+func (r *directReader) pread(p []byte, offset int64) (int, error) {
+	for {
+		n, err := unix.Pread(int(r.file.Fd()), p, offset)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.ErrUnexpectedEOF
+		}
+		return n, nil
+	}
 }
 
 // dropCache writes the device's dirty pages and forgets the clean ones.

@@ -36,7 +36,7 @@ func (d *Device) FormatLUKS(ctx context.Context, l LUKS, p Passphrase) error {
 }
 
 func (d *Device) formatLUKS(ctx context.Context, l LUKS, p Passphrase) error {
-	before, err := d.Probe(ctx)
+	before, err := d.probeForFormat(ctx)
 	if err != nil {
 		return err
 	}

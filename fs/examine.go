@@ -22,9 +22,11 @@ func examine(ctx context.Context, src io.ReaderAt, size int64) (Content, error) 
 	if size <= 0 {
 		return Content{}, fmt.Errorf("its size is %d bytes: %w", size, io.ErrUnexpectedEOF)
 	}
+	buffer := viewBuffers.Get().(*[]byte)
+	defer viewBuffers.Put(buffer)
 	var r *report
 	for range torn {
-		v, err := readView(ctx, src, size)
+		v, err := readView(ctx, src, size, *buffer)
 		if err != nil {
 			return Content{}, err
 		}
@@ -42,32 +44,31 @@ func examine(ctx context.Context, src io.ReaderAt, size int64) (Content, error) 
 	return sweep(ctx, src, size, r)
 }
 
-// readView reads both ends.
-func readView(ctx context.Context, src io.ReaderAt, size int64) (v view, err error) {
+// readView reads both ends into the buffer.
+func readView(ctx context.Context, src io.ReaderAt, size int64, buffer []byte) (view, error) {
 	n := min(viewSize, size)
-	v.size = size
-	if v.head, err = read(ctx, src, span{0, n}); err != nil {
-		return view{}, err
+	v := view{head: buffer[:n], tail: buffer[viewSize : viewSize+n], size: size}
+	err := read(ctx, src, v.head, 0)
+	if err == nil {
+		err = read(ctx, src, v.tail, size-n)
 	}
-	if v.tail, err = read(ctx, src, span{size - n, n}); err != nil {
-		return view{}, err
-	}
-	return v, nil
+	return v, err
 }
 
 // sweep proves a device without a recognised beginning empty, or says what was
 // found instead.
 func sweep(ctx context.Context, src io.ReaderAt, size int64, r *report) (Content, error) {
-	var head []byte
 	var dirty []span
 	all := spans(size)
-	for _, s := range all {
-		b, err := read(ctx, src, s)
-		if err != nil {
-			return Content{}, err
+	head := aligned(all[0].length)
+	rest := aligned(longest(all[1:]))
+	for i, s := range all {
+		b := head
+		if i > 0 {
+			b = rest[:s.length]
 		}
-		if s.offset == 0 {
-			head = b
+		if err := read(ctx, src, b, s.offset); err != nil {
+			return Content{}, err
 		}
 		if firstNonZero(b) >= 0 {
 			dirty = append(dirty, s)
@@ -85,22 +86,21 @@ func sweep(ctx context.Context, src io.ReaderAt, size int64, r *report) (Content
 	return c, nil
 }
 
-// read reads all of s, or fails.
-func read(ctx context.Context, src io.ReaderAt, s span) ([]byte, error) {
-	b := make([]byte, s.length)
-	for done := int64(0); done < s.length; {
+// read fills b from that position on, or fails.
+func read(ctx context.Context, src io.ReaderAt, b []byte, offset int64) error {
+	for done := 0; done < len(b); {
 		if err := context.Cause(ctx); err != nil {
-			return nil, err
+			return err
 		}
-		part := b[done:min(done+chunkSize, s.length)]
-		n, err := src.ReadAt(part, s.offset+done)
+		part := b[done:min(done+chunkSize, len(b))]
+		n, err := src.ReadAt(part, offset+int64(done))
 		if n < len(part) {
 			if err == nil || errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
-			return nil, fmt.Errorf("read %d bytes at byte %d: %d came: %w", len(part), s.offset+done, n, err)
+			return fmt.Errorf("read %d bytes at byte %d: %d came: %w", len(part), offset+int64(done), n, err)
 		}
-		done += int64(n)
+		done += n
 	}
-	return b, nil
+	return nil
 }

@@ -142,6 +142,7 @@ func (s extSuper) content() Content {
 		Type: s.kind(), UUID: s.uuid.String(), Size: s.size(),
 		Clean:      !damaged && !open && !replay,
 		NeedsCheck: damaged || open || replay,
+		geometry:   s.geometry(),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -14,8 +15,9 @@ import (
 // format of the same type and UUID that did not end. It is the only function
 // here that destroys what is on a device.
 //
-// It holds the lock meanwhile, probes by itself whatever the caller knows, and
-// demands [Device.Exclusive] just before mkfs. When it returns nil the file
+// It holds the lock meanwhile, probes by itself unless d was probed and proven
+// empty under the same lock within the last second, and demands
+// [Device.Exclusive] just before mkfs. When it returns nil the file
 // system has been flushed, probed and found to be the one asked for.
 //
 // If the error wraps [ErrOption] or [ErrNotEmpty], no data was written or
@@ -36,7 +38,7 @@ func (d *Device) Format(ctx context.Context, f Format) error {
 }
 
 func (d *Device) format(ctx context.Context, f Format) error {
-	before, err := d.Probe(ctx)
+	before, err := d.probeForFormat(ctx)
 	if err != nil {
 		return err
 	}
@@ -120,7 +122,7 @@ func (d *Device) plan(ctx context.Context, f Format, again bool) (mkfs, error) {
 		return mkfsBtrfs(f, string(all.Stdout)+string(all.Stderr), again), err
 	}
 	m := mkfsExt(f, again)
-	_, err := d.run(ctx, m.tool, "-V") // it is there, before the intent is written
+	_, err := exec.LookPath(m.tool) // it is there, before the intent is written
 	return m, err
 }
 

@@ -21,6 +21,13 @@ func (d *Device) GrowOffline(ctx context.Context, c Content) (growth Growth, err
 	if c.State != Known || !slices.Contains(extTypes, c.Type) || c.InProgress {
 		return growth, nil
 	}
+	size, err := d.Size()
+	if err != nil {
+		return growth, err
+	}
+	if !c.NeedsCheck && c.geometry.block > 0 && c.geometry.fills(size) {
+		return growth, nil // as the probe has just read; a check could have changed it
+	}
 	err = d.withLock(ctx, func() (err error) {
 		growth, err = d.growOffline(ctx)
 		return err

@@ -61,7 +61,7 @@ func (d *Device) Unlock() error {
 	if err := unix.Flock(int(d.file.Fd()), unix.LOCK_UN); err != nil {
 		return fmt.Errorf("unlock %s: %w", d, err)
 	}
-	d.locked = false
+	d.locked, d.proof = false, proof{}
 	return nil
 }
 

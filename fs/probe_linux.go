@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Probe says what is on the device (R1). It writes nothing, and reads past the
@@ -18,25 +19,28 @@ import (
 // What is recognised is told from 512 KiB. Only a device that seems to be empty
 // is read at all the places of [Empty], and shown to blkid, which must agree.
 func (d *Device) Probe(ctx context.Context) (Content, error) {
-	c, err := d.examine(ctx)
+	since := time.Now()
+	c, size, err := d.examine(ctx)
 	if err == nil && c.State == Empty {
 		c, err = d.corroborate(ctx, c)
 	}
 	if err != nil {
 		err = fmt.Errorf("probe %s: %w", d, err)
-		return Content{Evidence: []string{err.Error()}}, err
+		c = Content{Evidence: []string{err.Error()}}
 	}
-	return c, nil
+	d.prove(since, size, c)
+	return c, err
 }
 
-// examine is our own reading.
-func (d *Device) examine(ctx context.Context) (c Content, err error) {
+// examine is our own reading, of a device of that size.
+func (d *Device) examine(ctx context.Context) (c Content, size int64, err error) {
 	src, err := d.openDirect()
 	if err != nil {
-		return Content{}, err
+		return Content{}, 0, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	return examine(ctx, src, src.size)
+	c, err = examine(ctx, src, src.size)
+	return c, src.size, err
 }
 
 // corroborate asks blkid about a device that reads as empty. It reads through

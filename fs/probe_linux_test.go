@@ -255,7 +255,7 @@ func BenchmarkProbeEmpty(b *testing.B) {
 			d, _ := newDevice(b, size)
 			b.Run("own", func(b *testing.B) {
 				for b.Loop() {
-					if _, err := d.examine(b.Context()); err != nil {
+					if _, _, err := d.examine(b.Context()); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -45,6 +45,14 @@ func join(all []span) (joined []span) {
 	return joined
 }
 
+// longest is the length of the longest span.
+func longest(all []span) (n int64) {
+	for _, s := range all {
+		n = max(n, s.length)
+	}
+	return n
+}
+
 // extPlaces lists where ext2, ext3 and ext4 have copies of the superblock: at
 // the beginning of the groups 1, 3^n, 5^n, 7^n (sparse_super) and of the last
 // one (sparse_super2), for every block size. Source: mke2fs(8), ext4(5).
