@@ -45,10 +45,8 @@ func (d *Device) Exclusive() error {
 
 // loops names the loop devices that the device backs.
 func (d *Device) loops() (names []string, err error) {
-	err = loopdev.Each(func(_ *os.File, info loopdev.Info) error {
-		if info.BackingDevice == d.number {
-			names = append(names, "backs "+info.Path)
-		}
+	err = loopdev.Above(d.number, func(info loopdev.Info) error {
+		names = append(names, "backs "+info.Path)
 		return nil
 	})
 	return names, err

@@ -16,7 +16,9 @@ type place struct {
 	isDir  bool
 }
 
-// openPlace opens target, which must be no mount point.
+// openPlace opens target, which must be no mount point. It looks first: to open
+// a mount point, even for a moment, could keep another process from unmounting
+// it.
 func (k *Kernel) openPlace(target string) (*place, error) {
 	if _, err := k.find(target); err == nil {
 		return nil, ErrMounted

@@ -2,6 +2,7 @@ package mount
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -40,6 +41,12 @@ func call[T any](w *watch, path string, patience time.Duration, f func() (T, err
 		w.returned(path, c)
 		done <- result[T]{v, err}
 	}()
+	runtime.Gosched() // most are answered from memory, before a timer is worth its while
+	select {
+	case r := <-done:
+		return r.value, r.err
+	default:
+	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {

@@ -16,15 +16,11 @@ import (
 // come or go meanwhile may be left out. An error of the kernel ends the walk:
 // half a list would let a file be attached twice.
 func Each(visit func(*os.File, Info) error) error {
-	entries, err := os.ReadDir("/sys/block")
+	names, err := boundOnes()
 	if err != nil {
 		return err
 	}
-	for _, entry := range entries {
-		name := entry.Name()
-		if !strings.HasPrefix(name, "loop") || !bound(name) {
-			continue
-		}
+	for _, name := range names {
 		if err := visitOne(name, visit); err != nil && !errors.Is(err, ErrUnbound) {
 			return err
 		}
@@ -32,10 +28,22 @@ func Each(visit func(*os.File, Info) error) error {
 	return nil
 }
 
-// bound reports whether a loop device has the directory that only bound ones
-// have: most of a machine's are not.
-func bound(name string) bool {
-	return unix.Access("/sys/block/"+name+"/loop", unix.F_OK) == nil
+// boundOnes lists the loop devices that have the directory which only bound ones
+// have: most of a machine's are not. The names in /sys/block are links to
+// virtual/block, and slower by half.
+func boundOnes() (bound []string, err error) {
+	block, err := os.Open("/sys/devices/virtual/block")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, block.Close()) }()
+	names, err := block.Readdirnames(-1)
+	for _, name := range names {
+		if strings.HasPrefix(name, "loop") && unix.Faccessat(int(block.Fd()), name+"/loop", unix.F_OK, 0) == nil {
+			bound = append(bound, name)
+		}
+	}
+	return bound, err
 }
 
 func visitOne(name string, visit func(*os.File, Info) error) error {

@@ -1,0 +1,22 @@
+package loopdev
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// A table without the device itself is not believed.
+func TestSized(t *testing.T) {
+	const table = "major minor  #blocks  name\n\n 254        0  268435456 vda\n   7        0     327680 loop0\n" +
+		" 259        0       1024 loop0p1\n   7      130     327680 loop130\n   7 3 9\n nonsense x y loop9\n"
+	names, whole := sized(table, unix.Mkdev(7, 130))
+	require.Equal(t, []string{"loop0", "loop130"}, names)
+	require.True(t, whole)
+	_, whole = sized(table, unix.Mkdev(7, 1))
+	require.False(t, whole)
+	names, whole = sized("", unix.Mkdev(7, 0))
+	require.Empty(t, names)
+	require.False(t, whole)
+}
