@@ -3,6 +3,7 @@ package mount
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -80,7 +81,30 @@ func (k *Kernel) attach(d *detached, p *place) error {
 		return nil
 	}
 	d.close() // it would keep the mount busy
-	return errors.Join(err, unix.Unmount(p.path, unix.UMOUNT_NOFOLLOW))
+	return errors.Join(err, takeBack(p.path))
+}
+
+// undoTime is how long a mount that was made a moment ago may be busy: whoever
+// looks for the place to mount there too has it open for an instant.
+const undoTime = time.Second
+
+// takeBack removes the topmost mount at path.
+func takeBack(path string) error {
+	end := time.NewTimer(undoTime)
+	defer end.Stop()
+	pause := time.NewTicker(undoTime / 1000)
+	defer pause.Stop()
+	for {
+		err := unix.Unmount(path, unix.UMOUNT_NOFOLLOW)
+		if !errors.Is(err, unix.EBUSY) {
+			return err
+		}
+		select {
+		case <-end.C:
+			return err
+		case <-pause.C:
+		}
+	}
 }
 
 // proveAlone proves that d, now attached, is mounted on what p was opened on
