@@ -29,8 +29,14 @@ import (
 
 const nodeName = "node"
 
-// rpcDeadline is what the sidecars would give, and more for loaded machines.
-const rpcDeadline = time.Minute
+// rpcDeadline is what the sidecars would give, and more for loaded machines and
+// for those that are emulated.
+var rpcDeadline = func() time.Duration {
+	if os.Getenv("CSIKIT_IN_VM") != "" {
+		return 5 * time.Minute
+	}
+	return time.Minute
+}()
 
 // driverBinary builds the driver, unless CSIKIT_CRASH_DRIVER is one.
 var driverBinary = sync.OnceValues(func() (string, error) {

@@ -6,7 +6,7 @@
 # in state D is left behind, or if the kernel has complained.
 set -uo pipefail
 tree=$1 failed=0
-export CSIKIT_CRASH_DRIVER=$VM_OUT/driver
+export CSIKIT_CRASH_DRIVER=$VM_OUT/driver CSIKIT_CRASH_SAMPLE=${CSIKIT_CRASH_SAMPLE:-10}
 printf 'booted after %s s: Linux %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$(uname -r)"
 
 count() { grep -c "^ *--- $1" "$log"; }

@@ -4,9 +4,9 @@
 #
 #   test.sh [PACKAGE[=PATTERN]...]     those below if none is given
 #
-# A pattern chooses the tests of a package by name, VM_RUN those of the others; VM_TIMEOUT (seconds) the whole run. A
-# package that fails, or one that skips a test which the machine should be able
-# to run, does not stop the others.
+# A pattern chooses the tests of a package by name, VM_RUN those of the others;
+# VM_TIMEOUT (seconds) is for the whole run. A package that fails, or one that
+# skips a test which the machine should be able to run, does not stop the others.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
@@ -34,7 +34,7 @@ printf 'built in %d s\n' $((SECONDS - began))
 
 status=0
 "$here/run.sh" -m "${VM_MEMORY:-3072}" -t "${VM_TIMEOUT:-7200}" -d csikitA=1G -d csikitB=1G \
-	-- bash "$here/guest.sh" "$PWD" || status=$?
+	-- env CSIKIT_CRASH_SAMPLE="${CSIKIT_CRASH_SAMPLE:-}" bash "$here/guest.sh" "$PWD" || status=$?
 if [ -s "$VM_OUT/summary" ]; then
 	printf '\n=== test-vm: %d s in all\n' $((SECONDS - began))
 	cat "$VM_OUT/summary"
