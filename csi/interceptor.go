@@ -110,8 +110,9 @@ func newRecovery(log *slog.Logger) grpc.UnaryServerInterceptor {
 	}))
 }
 
-// hidden returns err, or if its text quotes a secret of the request an error
-// of the same kind whose text does not.
+// hidden is the error that an operation or an RPC answers with: err, or if its
+// text quotes a secret of the request an error of the same kind whose text does
+// not.
 func hidden(ctx context.Context, err error) error {
 	if err == nil {
 		return nil

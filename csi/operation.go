@@ -96,7 +96,7 @@ func operate[T any](ctx context.Context, d *Driver, op keyop.Op, f func(keyop.Co
 
 // operationHooks log operations and tell the observer.
 func (d *Driver) operationHooks() keyop.Hooks {
-	h := keyop.Hooks{Start: d.operationStarts, Panic: d.operationPanics}
+	h := keyop.Hooks{Start: d.operationStarts, Panic: d.operationPanics, Error: hidden}
 	if d.opts.Observer != nil {
 		h.Join = d.opts.Observer.Join
 	}
@@ -109,7 +109,7 @@ func (d *Driver) operationStarts(op, rpc context.Context, i keyop.Info) (context
 		op, ended = d.opts.Observer.Start(op, rpc, operationOf(i))
 	}
 	return op, func(i keyop.Info, err error) {
-		ended(hidden(op, err))
+		ended(err)
 		d.logOperation(op, i, err)
 	}
 }
@@ -133,7 +133,7 @@ func (d *Driver) logOperation(ctx context.Context, i keyop.Info, err error) {
 		slog.Duration("waited", i.Started.Sub(i.Arrived)), slog.Any("request_ids", i.Requests), slog.Int("callers", i.Callers),
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("error", hide(ctx, err.Error())))
+		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	d.log.LogAttrs(ctx, level, "operation", attrs...)
 }

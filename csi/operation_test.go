@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	csipb "github.com/container-storage-interface/spec/lib/go/csi"
 	"github.com/stretchr/testify/assert"
@@ -50,6 +51,45 @@ func TestRuling13_ObserverSeesStartJoinAndEnd(t *testing.T) {
 	require.Error(t, <-second)
 	assert.Equal(t, "done with *** seen", <-o.events)
 	assert.Regexp(t, `level=DEBUG msg=operation rpc=CreateVolume id=pvc-1 .* request_ids="\[r1 r2\]" callers=2 error="with \*\*\* seen"`, log.String())
+}
+
+// TestRuling11_AJoinedErrorHidesTheOthersSecret: secrets are no part of what is
+// identical, so that who joins has others, and the guard of its RPC cannot know
+// those of the first.
+func TestRuling11_AJoinedErrorHidesTheOthersSecret(t *testing.T) {
+	for name, run := range map[string]func() error{
+		"error": func() error { return fmt.Errorf("%w: login with a-very-secret-value", ErrExhausted) },
+		"panic": func() error { panic("login with a-very-secret-value") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, log := newCoreDriver(t, &coreBackend{}, nil)
+			op := keyop.Op{RPC: "CreateVolume", ID: "pvc-1", Identity: "i"}
+			entered, release := make(chan struct{}), make(chan struct{})
+			ends := make(chan error)
+			for _, secret := range []string{"a-very-secret-value", "another-secret"} {
+				req := createRequest("pvc-1")
+				req.Secrets = map[string]string{"key": secret}
+				go func() {
+					_, err := operate(asRPC(t.Context(), "r", req), d, op, func(keyop.Contexts) (int, error) {
+						close(entered)
+						<-release
+						return 0, run()
+					})
+					ends <- err
+				}()
+				<-entered
+			}
+			require.Eventually(t, func() bool { return d.OperationStats().Joined == 1 }, 5*time.Second, time.Millisecond)
+			close(release)
+			for range 2 {
+				err := <-ends
+				require.ErrorContains(t, err, "login with ***")
+				require.NotContains(t, err.Error(), "a-very-secret-value")
+				require.Equal(t, name == "error", errors.Is(err, ErrExhausted), "it keeps its kind")
+			}
+			require.NotContains(t, log.String(), "a-very-secret-value")
+		})
+	}
 }
 
 // When all its callers have left, an operation's own line is the only one that

@@ -23,7 +23,7 @@ func (t *Table) execute(ctx context.Context, o *operation) {
 	var result any
 	err := errExited
 	defer func() {
-		err = explain(ctx, err)
+		err = t.shown(ctx, explain(ctx, err))
 		ended(err)
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -91,6 +91,14 @@ func (t *Table) protect(o *operation, c Contexts) (result any, err error) {
 		}
 	}()
 	return o.run(c)
+}
+
+// shown asks the Error hook.
+func (t *Table) shown(op context.Context, err error) error {
+	if err == nil || t.hooks.Error == nil {
+		return err
+	}
+	return t.hooks.Error(op, err)
 }
 
 // explain adds to the error of an operation whose context has ended why that

@@ -16,6 +16,9 @@ type Hooks struct {
 	Start func(op, rpc context.Context, i Info) (ctx context.Context, done func(Info, error))
 	// Join is called for every other RPC that waits for the operation.
 	Join func(op, rpc context.Context)
+	// Error replaces the error of an operation by the one that all its
+	// callers get: who joined may not read what the first one sent.
+	Error func(op context.Context, err error) error
 	// Panic is called when an operation panicked; it becomes an error.
 	Panic func(op context.Context, i Info, value any, stack []byte)
 }
