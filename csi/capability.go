@@ -53,6 +53,13 @@ var controllerOffers = []offer[controllerCapability]{
 	{csipb.ControllerServiceCapability_RPC_SINGLE_NODE_MULTI_WRITER, always, nil},
 }
 
+var groupOffers = []offer[groupCapability]{
+	{csipb.GroupControllerServiceCapability_RPC_CREATE_DELETE_GET_VOLUME_GROUP_SNAPSHOT,
+		func(f *features) bool { return f.groups != nil },
+		[]string{csipb.GroupController_CreateVolumeGroupSnapshot_FullMethodName, csipb.GroupController_DeleteVolumeGroupSnapshot_FullMethodName,
+			csipb.GroupController_GetVolumeGroupSnapshot_FullMethodName, csipb.GroupController_GroupControllerGetCapabilities_FullMethodName}},
+}
+
 var nodeOffers = []offer[nodeCapability]{
 	{csipb.NodeServiceCapability_RPC_STAGE_UNSTAGE_VOLUME,
 		(*features).stages,
@@ -94,15 +101,16 @@ var gates = makeGates()
 
 func makeGates() map[string]func(*features) bool {
 	out := map[string]func(*features) bool{}
-	for _, o := range controllerOffers {
-		for _, rpc := range o.rpcs {
-			out[rpc] = o.offered
-		}
-	}
-	for _, o := range nodeOffers {
-		for _, rpc := range o.rpcs {
-			out[rpc] = o.offered
-		}
-	}
+	gateBy(out, controllerOffers)
+	gateBy(out, groupOffers)
+	gateBy(out, nodeOffers)
 	return out
+}
+
+func gateBy[C any](out map[string]func(*features) bool, offers []offer[C]) {
+	for _, o := range offers {
+		for _, rpc := range o.rpcs {
+			out[rpc] = o.offered
+		}
+	}
 }

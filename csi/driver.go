@@ -78,6 +78,7 @@ func (d *Driver) Register(s grpc.ServiceRegistrar) {
 	csipb.RegisterIdentityServer(g, &identityServer{d: d})
 	if d.opts.Services != NodeService {
 		csipb.RegisterControllerServer(g, &controllerServer{d: d})
+		csipb.RegisterGroupControllerServer(g, &groupServer{d: d})
 	}
 	csipb.RegisterNodeServer(g, &nodeServer{d: d})
 }

@@ -20,6 +20,7 @@ type features struct {
 	nodeExpander   NodeExpander
 	modifier       Modifier
 	snapshotter    Snapshotter
+	groups         GroupSnapshotter
 	cloner         Cloner
 	volumeLister   VolumeLister
 	snapshotLister SnapshotLister
@@ -60,6 +61,7 @@ var abilities = []ability{
 	optional("NodeExpander", func(f *features) *NodeExpander { return &f.nodeExpander }),
 	optional("Modifier", func(f *features) *Modifier { return &f.modifier }),
 	optional("Snapshotter", func(f *features) *Snapshotter { return &f.snapshotter }),
+	optional("GroupSnapshotter", func(f *features) *GroupSnapshotter { return &f.groups }),
 	optional("Cloner", func(f *features) *Cloner { return &f.cloner }),
 	optional("VolumeLister", func(f *features) *VolumeLister { return &f.volumeLister }),
 	optional("SnapshotLister", func(f *features) *SnapshotLister { return &f.snapshotLister }),

@@ -41,6 +41,8 @@ var featureRules = []featureRule{
 		"Cloner makes volumes, which only a Provisioner can delete: implement it, or drop Cloner (Options.Disable)"},
 	{func(f *features) bool { return f.snapshotter != nil && f.provisioner == nil },
 		"Snapshotter makes volumes from snapshots, which only a Provisioner can delete: implement it, or drop Snapshotter (Options.Disable)"},
+	{func(f *features) bool { return f.groups != nil && f.snapshotter == nil },
+		"GroupSnapshotter cuts snapshots that only a Snapshotter can restore: implement it, or drop GroupSnapshotter (Options.Disable)"},
 	{func(f *features) bool { return f.snapshotLister != nil && f.snapshotter == nil },
 		"SnapshotLister lists what only a Snapshotter makes: implement it, or drop SnapshotLister (Options.Disable)"},
 }

@@ -18,6 +18,7 @@ func (f *features) pluginCapabilities() []*csipb.PluginCapability {
 
 var serviceOffers = []offer[serviceCapability]{
 	{csipb.PluginCapability_Service_CONTROLLER_SERVICE, (*features).controls, nil},
+	{csipb.PluginCapability_Service_GROUP_CONTROLLER_SERVICE, func(f *features) bool { return f.groups != nil }, nil},
 	{csipb.PluginCapability_Service_VOLUME_ACCESSIBILITY_CONSTRAINTS,
 		func(f *features) bool { return len(f.traits.TopologyKeys) > 0 }, nil},
 	{csipb.PluginCapability_Service_SNAPSHOT_ACCESSIBILITY_CONSTRAINTS,

@@ -43,7 +43,7 @@ func (r *rpc) short() string { return r.method[strings.LastIndexByte(r.method, '
 // mutating reports whether the RPC changes something, by the naming of the
 // specification.
 func (r *rpc) mutating() bool {
-	name := strings.TrimPrefix(strings.TrimPrefix(r.short(), "Controller"), "Node")
+	name := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(r.short(), "Group"), "Controller"), "Node")
 	return !slices.ContainsFunc([]string{"Get", "List", "Validate", "Probe"}, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 

@@ -14,6 +14,8 @@ func volumeKey(id string) string         { return "volume " + strconv.Quote(id) 
 func volumeNameKey(name string) string   { return "volume named " + strconv.Quote(name) }
 func snapshotKey(id string) string       { return "snapshot " + strconv.Quote(id) }
 func snapshotNameKey(name string) string { return "snapshot named " + strconv.Quote(name) }
+func groupKey(id string) string          { return "group snapshot " + strconv.Quote(id) }
+func groupNameKey(name string) string    { return "group snapshot named " + strconv.Quote(name) }
 func expandKey(id string) string         { return "size of volume " + strconv.Quote(id) }
 func modifyKey(id string) string         { return "properties of volume " + strconv.Quote(id) }
 func attachmentsKey(id string) string    { return "attachments of volume " + strconv.Quote(id) }

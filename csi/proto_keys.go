@@ -20,6 +20,9 @@ const (
 	keyPersistentVolume       = coPrefix + "pv/name"
 	keyVolumeSnapshot         = coPrefix + "volumesnapshot/name"
 	keyVolumeSnapshotSpace    = coPrefix + "volumesnapshot/namespace"
+	keyGroupSnapshot          = coPrefix + "volumegroupsnapshot/name"
+	keyGroupSnapshotSpace     = coPrefix + "volumegroupsnapshot/namespace"
+	keyGroupSnapshotContents  = coPrefix + "volumegroupsnapshotcontent/name"
 	keyVolumeSnapshotContents = coPrefix + "volumesnapshotcontent/name"
 
 	keyPodName        = coPrefix + "pod.name"
@@ -124,5 +127,14 @@ func snapshotOwnerFrom(parameters map[string]string) Owner {
 		Namespace: parameters[keyVolumeSnapshotSpace],
 		Name:      parameters[keyVolumeSnapshot],
 		Object:    parameters[keyVolumeSnapshotContents],
+	}
+}
+
+// groupOwnerFrom is ownerFrom for the keys of group snapshots.
+func groupOwnerFrom(parameters map[string]string) Owner {
+	return Owner{
+		Namespace: parameters[keyGroupSnapshotSpace],
+		Name:      parameters[keyGroupSnapshot],
+		Object:    parameters[keyGroupSnapshotContents],
 	}
 }

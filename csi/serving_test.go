@@ -28,6 +28,7 @@ type served struct {
 	*testing.T
 	fake   *fake
 	driver *csi.Driver
+	groups csipb.GroupControllerClient
 	csipb.ControllerClient
 	csipb.IdentityClient
 	csipb.NodeClient
@@ -63,7 +64,7 @@ func serveBackend(t *testing.T, f *fake, backend csi.Locator, opts *csi.Options)
 		server.Stop()
 		assert.NoError(t, <-done)
 	})
-	return &served{t, f, d, csipb.NewControllerClient(conn), csipb.NewIdentityClient(conn), csipb.NewNodeClient(conn)}
+	return &served{t, f, d, csipb.NewGroupControllerClient(conn), csipb.NewControllerClient(conn), csipb.NewIdentityClient(conn), csipb.NewNodeClient(conn)}
 }
 
 // checked fails the test when an answer breaks the specification.

@@ -52,6 +52,7 @@ func capabilitiesMatch(s *session) {
 		{tellsCapacity, implements[csi.CapacityReporter](s, "CapacityReporter")},
 		{snapshots, implements[csi.Snapshotter](s, "Snapshotter")},
 		{getsSnapshot, implements[csi.Snapshotter](s, "Snapshotter")},
+		{groups, implements[csi.GroupSnapshotter](s, "GroupSnapshotter")},
 		{listsSnaps, implements[csi.SnapshotLister](s, "SnapshotLister")},
 		{clones, implements[csi.Cloner](s, "Cloner")},
 		{expands, implements[csi.Expander](s, "Expander")},
@@ -89,7 +90,7 @@ func sameOnEveryInstance(s *session) {
 func unofferedIsUnimplemented(s *session) {
 	s.stop()
 	s.start(func(o *csi.Options) {
-		o.Disable = []string{"Attacher", "Expander", "NodeExpander", "Modifier", "Snapshotter", "Cloner", "VolumeLister", "SnapshotLister", "CapacityReporter"}
+		o.Disable = []string{"Attacher", "Expander", "NodeExpander", "Modifier", "Snapshotter", "GroupSnapshotter", "Cloner", "VolumeLister", "SnapshotLister", "CapacityReporter"}
 	})
 	if left := len(s.offers.controller); left > 3 {
 		s.Errorf("%d controller capabilities are advertised though all are disabled: %v", left, s.offers.controller)
@@ -118,6 +119,14 @@ func unofferedIsUnimplemented(s *session) {
 		},
 		"DeleteSnapshot": func() error {
 			_, err := s.controller.DeleteSnapshot(s.ctx(), &csipb.DeleteSnapshotRequest{SnapshotId: "csitest"})
+			return err
+		},
+		"CreateVolumeGroupSnapshot": func() error {
+			_, err := s.groups.CreateVolumeGroupSnapshot(s.ctx(), s.groupRequest(v))
+			return err
+		},
+		"DeleteVolumeGroupSnapshot": func() error {
+			_, err := s.groups.DeleteVolumeGroupSnapshot(s.ctx(), &csipb.DeleteVolumeGroupSnapshotRequest{GroupSnapshotId: "csitest"})
 			return err
 		},
 		"ListSnapshots": func() error {

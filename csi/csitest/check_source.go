@@ -89,7 +89,9 @@ func restoreLarger(s *session) {
 
 func sourceUnsupported(s *session) {
 	s.stop()
-	s.start(func(o *csi.Options) { o.Disable = append(o.Disable, "Snapshotter", "SnapshotLister", "Cloner") })
+	s.start(func(o *csi.Options) {
+		o.Disable = append(o.Disable, "Snapshotter", "GroupSnapshotter", "SnapshotLister", "Cloner")
+	})
 	s.refuses("a snapshot where none are supported", fromSnapshot("csitest"), codes.InvalidArgument)
 	s.refuses("a source volume where clones are not supported", fromVolume("csitest"), codes.InvalidArgument)
 	s.restart()

@@ -59,6 +59,7 @@ type store struct {
 	opts      MemoryOptions
 	volumes   map[string]*memoryVolume
 	snapshots map[string]*memorySnapshot
+	groups    map[string]*memoryGroup
 	ephemeral map[string]map[string]bool // by id, the nodes that have it
 	serial    int
 	clock     func() time.Time
@@ -88,6 +89,7 @@ var (
 	_ csi.NodeExpander     = (*Memory)(nil)
 	_ csi.Modifier         = (*Memory)(nil)
 	_ csi.Snapshotter      = (*Memory)(nil)
+	_ csi.GroupSnapshotter = (*Memory)(nil)
 	_ csi.Cloner           = (*Memory)(nil)
 	_ csi.VolumeLister     = (*Memory)(nil)
 	_ csi.SnapshotLister   = (*Memory)(nil)
@@ -104,6 +106,7 @@ func NewMemory(opts *MemoryOptions) *Memory {
 	s := &store{
 		volumes:   map[string]*memoryVolume{},
 		snapshots: map[string]*memorySnapshot{},
+		groups:    map[string]*memoryGroup{},
 		ephemeral: map[string]map[string]bool{},
 		clock:     time.Now,
 	}
@@ -154,6 +157,9 @@ func (m *Memory) Left() []string {
 	}
 	for id, s := range m.snapshots {
 		left = append(left, fmt.Sprintf("snapshot %s (%q)", id, s.name))
+	}
+	for id, g := range m.groups {
+		left = append(left, fmt.Sprintf("group snapshot %s (%q)", id, g.name))
 	}
 	for id, nodes := range m.ephemeral {
 		left = append(left, fmt.Sprintf("ephemeral volume %s on %v", id, keys(nodes)))

@@ -19,7 +19,7 @@ func (m *Memory) CreateSnapshot(ctx context.Context, spec csi.SnapshotSpec) (*cs
 	}
 	defer m.mu.Unlock()
 	for _, s := range m.snapshots {
-		if s.name != spec.Name {
+		if s.name != spec.Name || s.Group != "" {
 			continue
 		}
 		if s.VolumeID != spec.Volume.ID {

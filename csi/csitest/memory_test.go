@@ -74,7 +74,7 @@ func TestCapabilitiesFollowTheBackend(t *testing.T) {
 		want    int
 	}{
 		{m, nil, 14},
-		{m, []string{"Snapshotter", "SnapshotLister"}, 11},
+		{m, []string{"Snapshotter", "GroupSnapshotter", "SnapshotLister"}, 11},
 		{m.Minimal(), nil, 3},
 		{m.LocateOnly(), nil, 1},
 	} {

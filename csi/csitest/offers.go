@@ -101,6 +101,9 @@ var (
 	hasTopology = need{"topology (Traits.TopologyKeys)", func(s *session) bool {
 		return slices.Contains(s.offers.plugin, csipb.PluginCapability_Service_VOLUME_ACCESSIBILITY_CONSTRAINTS)
 	}}
+	groups = need{"group snapshots (csi.GroupSnapshotter)", func(s *session) bool {
+		return slices.Contains(s.offers.plugin, csipb.PluginCapability_Service_GROUP_CONTROLLER_SERVICE)
+	}}
 	otherNode  = need{"Harness.OtherNode", func(s *session) bool { return s.h.OtherNode != "" }}
 	multiNode  = need{"an access mode of several nodes", func(s *session) bool { return s.sharedMode() != 0 }}
 	twoModes   = need{"two access modes", func(s *session) bool { return s.secondMode() != 0 }}

@@ -53,7 +53,7 @@ func checks() []check {
 	var all []check
 	for _, group := range [][]check{
 		identityChecks, createChecks, sourceChecks, topologyChecks, deleteChecks, attachChecks, validateChecks,
-		volumeListChecks, snapshotListChecks, snapshotChecks, expandChecks, modifyChecks,
+		volumeListChecks, snapshotListChecks, snapshotChecks, groupChecks, expandChecks, modifyChecks,
 		stageChecks, publishChecks, statsChecks, nodeExpandChecks, ephemeralChecks, limitChecks, secretChecks,
 		concurrencyChecks, negationChecks, faultChecks, restartChecks, dataChecks, regressions,
 	} {

@@ -41,6 +41,7 @@ type session struct {
 
 	identity   csipb.IdentityClient
 	controller csipb.ControllerClient
+	groups     csipb.GroupControllerClient
 	node       csipb.NodeClient
 
 	serial  int
@@ -94,6 +95,7 @@ func (s *session) startWith(backend csi.Locator, opts csi.Options) {
 	s.must("serve", err)
 	s.identity = csipb.NewIdentityClient(s.server.conn)
 	s.controller = csipb.NewControllerClient(s.server.conn)
+	s.groups = csipb.NewGroupControllerClient(s.server.conn)
 	s.node = csipb.NewNodeClient(s.server.conn)
 }
 

@@ -26,14 +26,14 @@ type tamper struct {
 var tampers = []tamper{
 	{"takes invalid requests", recode(codes.InvalidArgument, codes.OK), []string{
 		"Rule2/NameMissing", "Rule2/CapabilitiesMissing", "Rule2/AllCapabilitiesMustHold", "Rule4/SourceUnsupported", "Rule8/DeleteWithoutID",
-		"Rule12/FieldsMissing", "Rule13/NegativeMaxEntries", "Rule13/NegativeSnapshotEntries", "Rule15/FieldsMissing", "Rule17/RangeMissing",
+		"Rule12/FieldsMissing", "Rule13/NegativeMaxEntries", "Rule13/NegativeSnapshotEntries", "Rule15/FieldsMissing", "Rule36/FieldsMissing", "Rule17/RangeMissing",
 		"Rule19/FieldsMissing", "Rule20/FieldsMissing", "Rule21/FieldsMissing", "Rule25/FieldsMissing", "Rule26/FieldsMissing",
 		"Rule27/FieldsMissing", "Rule29/LongNames", "Rule29/Charset", "Rule29/LargeMaps", "Rule29/MountFlags", "Rule3/NotARange", "Rule39/TokensStaySecret",
 		"Rule7/AllOrNothing", "Rule7/VolumeUnknown",
 	}},
 	{"takes what is out of range", recode(codes.OutOfRange, codes.OK), []string{"Rule3/Huge", "Rule4/RestoreTooSmall", "Rule4/CloneTooSmall", "Rule17/Huge"}},
 	{"takes what exists and differs", recode(codes.AlreadyExists, codes.OK), []string{
-		"Rule1/OtherSizeExists", "Rule1/OtherSourceExists", "Rule5/ElsewhereExists", "Rule10/OtherModeExists", "Rule10/ReadonlyIsOffered", "Rule15/OtherVolumeExists",
+		"Rule1/OtherSizeExists", "Rule1/OtherSourceExists", "Rule5/ElsewhereExists", "Rule10/OtherModeExists", "Rule10/ReadonlyIsOffered", "Rule15/OtherVolumeExists", "Rule36/OtherVolumesExist",
 		"Rule19/OtherCapabilityExists", "Rule22/SameTargetOtherwise",
 	}},
 	{"takes what is in use", recode(codes.FailedPrecondition, codes.OK), []string{

@@ -11,7 +11,7 @@ import (
 )
 
 // TestMemory runs csi-sanity on the reference backend, which offers all but
-// health and group snapshots.
+// health.
 func TestMemory(t *testing.T) {
 	store := csitest.NewMemory(&csitest.MemoryOptions{Nodes: []csi.NodeInfo{
 		{ID: "node-a", MaxVolumes: 8, Topology: csi.Topology{"mem.csikit.io/zone": "a"}},
@@ -21,6 +21,6 @@ func TestMemory(t *testing.T) {
 	require.Zero(t, r.Failed)
 	require.Empty(t, store.Left())
 	for reason := range r.Reasons {
-		require.Regexp(t, "Health|Group|SNAPSHOT_ACCESSIBILITY|disabled", reason)
+		require.Regexp(t, "Health|SNAPSHOT_ACCESSIBILITY|disabled", reason)
 	}
 }

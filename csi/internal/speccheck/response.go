@@ -3,6 +3,7 @@ package speccheck
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"google.golang.org/grpc/codes"
@@ -27,6 +28,8 @@ func Response(req, resp proto.Message) error {
 		if want, got := req.(*csipb.CreateSnapshotRequest).GetSourceVolumeId(), r.GetSnapshot().GetSourceVolumeId(); want != got {
 			return fmt.Errorf("source_volume_id: found %q, want %q as in the request", got, want)
 		}
+	case *csipb.CreateVolumeGroupSnapshotResponse:
+		return grouped(req.(*csipb.CreateVolumeGroupSnapshotRequest), r.GetGroupSnapshot())
 	case *csipb.ListVolumesResponse:
 		return listed(req.(*csipb.ListVolumesRequest).GetMaxEntries(), len(r.GetEntries()), func(i int) string { return r.GetEntries()[i].GetVolume().GetVolumeId() })
 	case *csipb.ListSnapshotsResponse:
@@ -61,6 +64,25 @@ func created(req *csipb.CreateVolumeRequest, v *csipb.Volume) error {
 		return fmt.Errorf("content_source: found %v, want %v as in the request", v.GetContentSource(), req.GetVolumeContentSource())
 	}
 	return sizeWithin(req.GetCapacityRange(), v.GetCapacityBytes())
+}
+
+// grouped checks that a group holds one snapshot of each volume, and is ready
+// only if all of them are.
+func grouped(req *csipb.CreateVolumeGroupSnapshotRequest, g *csipb.VolumeGroupSnapshot) error {
+	var of []string
+	for _, s := range g.GetSnapshots() {
+		of = append(of, s.GetSourceVolumeId())
+		if s.GetGroupSnapshotId() != g.GetGroupSnapshotId() {
+			return fmt.Errorf("snapshots: found group_snapshot_id %q of %s, want %q", s.GetGroupSnapshotId(), s.GetSnapshotId(), g.GetGroupSnapshotId())
+		}
+		if g.GetReadyToUse() && !s.GetReadyToUse() {
+			return fmt.Errorf("ready_to_use: found true, but snapshot %s is not ready", s.GetSnapshotId())
+		}
+	}
+	if want := slices.Sorted(slices.Values(req.GetSourceVolumeIds())); !slices.Equal(slices.Sorted(slices.Values(of)), want) {
+		return fmt.Errorf("snapshots: found those of volumes %v, want %v", of, want)
+	}
+	return nil
 }
 
 func sizeWithin(r *csipb.CapacityRange, size int64) error {

@@ -12,11 +12,12 @@ import (
 
 // special are the rules that no descriptor tells.
 var special = map[protoreflect.FullName]func(proto.Message) *Violation{
-	"csi.v1.CreateVolumeRequest":   func(m proto.Message) *Violation { return checkName(m.(*csipb.CreateVolumeRequest).GetName()) },
-	"csi.v1.CreateSnapshotRequest": func(m proto.Message) *Violation { return checkName(m.(*csipb.CreateSnapshotRequest).GetName()) },
-	"csi.v1.CapacityRange":         func(m proto.Message) *Violation { return checkCapacityRange(m.(*csipb.CapacityRange)) },
-	"csi.v1.Topology":              func(m proto.Message) *Violation { return checkTopology(m.(*csipb.Topology).GetSegments()) },
-	"csi.v1.TopologyRequirement":   func(m proto.Message) *Violation { return checkRequirement(m.(*csipb.TopologyRequirement)) },
+	"csi.v1.CreateVolumeRequest":              func(m proto.Message) *Violation { return checkName(m.(*csipb.CreateVolumeRequest).GetName()) },
+	"csi.v1.CreateSnapshotRequest":            func(m proto.Message) *Violation { return checkName(m.(*csipb.CreateSnapshotRequest).GetName()) },
+	"csi.v1.CreateVolumeGroupSnapshotRequest": func(m proto.Message) *Violation { return checkGroup(m.(*csipb.CreateVolumeGroupSnapshotRequest)) },
+	"csi.v1.CapacityRange":                    func(m proto.Message) *Violation { return checkCapacityRange(m.(*csipb.CapacityRange)) },
+	"csi.v1.Topology":                         func(m proto.Message) *Violation { return checkTopology(m.(*csipb.Topology).GetSegments()) },
+	"csi.v1.TopologyRequirement":              func(m proto.Message) *Violation { return checkRequirement(m.(*csipb.TopologyRequirement)) },
 }
 
 // checkName rejects the characters that the spec bans from names: control
@@ -28,6 +29,17 @@ func checkName(name string) *Violation {
 		}
 	}
 	return nil
+}
+
+func checkGroup(r *csipb.CreateVolumeGroupSnapshotRequest) *Violation {
+	seen := map[string]bool{}
+	for _, id := range r.GetSourceVolumeIds() {
+		if id == "" || seen[id] {
+			return wrong(strconv.Quote(id)+" twice or empty", "each volume once").in("source_volume_ids")
+		}
+		seen[id] = true
+	}
+	return checkName(r.GetName())
 }
 
 func checkCapacityRange(r *csipb.CapacityRange) *Violation {
