@@ -36,6 +36,12 @@ var codeOf = []struct {
 	{context.DeadlineExceeded, codes.DeadlineExceeded},
 }
 
+// unknownOutcome are the codes that gRPC itself gives for a call that may have
+// been carried out: a stream that was cut, an answer that was too large. A
+// backend that asks a server of its own by gRPC passes them on, and the sidecars
+// take them for final.
+var unknownOutcome = map[codes.Code]bool{codes.Internal: true, codes.ResourceExhausted: true, codes.DataLoss: true}
+
 // maxMessage bounds the message of a status: it travels in a header, whose
 // size gRPC limits.
 const maxMessage = 2048
@@ -56,7 +62,7 @@ func classify(err error, mutating bool) codes.Code {
 			return row.code
 		}
 	}
-	if s, ok := status.FromError(err); ok && s.Code() != codes.Unknown && s.Code() != codes.OK {
+	if s, ok := status.FromError(err); ok && (!mutating || !unknownOutcome[s.Code()]) && s.Code() != codes.Unknown && s.Code() != codes.OK {
 		return s.Code()
 	}
 	if mutating {

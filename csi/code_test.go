@@ -39,6 +39,17 @@ func TestRuling15_UnclassifiedIsUnknownForMutatingAndInternalForReads(t *testing
 	}
 }
 
+// Ruling 15: a backend that asks a server of its own passes on what gRPC itself
+// says of a call whose outcome nobody knows.
+func TestRuling15_ForeignCodesOfUnknownOutcome(t *testing.T) {
+	for _, foreign := range []codes.Code{codes.Internal, codes.ResourceExhausted, codes.DataLoss, codes.Unavailable} {
+		err := wrap("CreateVolume", "v", fmt.Errorf("array: %w", status.Error(foreign, "stream terminated by RST_STREAM")))
+		assert.Equal(t, codes.Unavailable, status.Code(statusOf(err, true)), foreign)
+		assert.Equal(t, foreign, status.Code(statusOf(err, false)), "a read has no outcome: %v", foreign)
+		assert.Equal(t, codes.NotFound, status.Code(statusOf(errors.Join(ErrNotFound, err), true)), "the backend knows better")
+	}
+}
+
 func TestRuling17_ErrnoIsNotUnsupported(t *testing.T) {
 	err := fmt.Errorf("reflink: %w", syscall.EOPNOTSUPP)
 	assert.ErrorIs(t, err, errors.ErrUnsupported)

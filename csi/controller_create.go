@@ -51,14 +51,7 @@ func (c *creation) run(k keyop.Contexts) (*csipb.CreateVolumeResponse, error) {
 	if err := c.checkAccess(k.Wait, nil); err != nil {
 		return nil, err
 	}
-	size, err := c.checkSource(k.Wait)
-	if err == nil {
-		size, err = c.checkFilesystems(size)
-	}
-	if err != nil {
-		return nil, err
-	}
-	v, err := c.make(k.Op, size)
+	v, err := c.getOrMake(k)
 	if err != nil {
 		return nil, err
 	}
@@ -68,10 +61,31 @@ func (c *creation) run(k keyop.Contexts) (*csipb.CreateVolumeResponse, error) {
 	switch err := c.checkAccess(k.Wait, v); {
 	case errors.Is(err, ErrInvalid):
 		return nil, differs(c.spec.Name, "%v", err)
-	case err != nil: // not known: a retry asks again
-		return nil, err
+	case err != nil: // whatever it says, the volume exists: no code may end the retries
+		return nil, refuse(ErrUnavailable, "CreateVolume %s: it is made, but its access modes cannot be checked: %v", c.spec.Name, err)
 	}
 	return &csipb.CreateVolumeResponse{Volume: c.d.features.volumeToProto(v, carry(v.Context, c.origin(), c.format))}, nil
+}
+
+// getOrMake returns the volume, made now or before. Where the source is gone it
+// can only be one that was made before: NOT_FOUND is final, and the answer to
+// an earlier request may have been lost.
+func (c *creation) getOrMake(k keyop.Contexts) (*Volume, error) {
+	size, err := c.checkSource(k.Wait)
+	if errors.Is(err, ErrNotFound) {
+		v, makeErr := c.make(k.Op, c.spec.Size)
+		if errors.Is(makeErr, ErrNotFound) {
+			return nil, err
+		}
+		return v, makeErr
+	}
+	if err == nil {
+		size, err = c.checkFilesystems(size)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.make(k.Op, size)
 }
 
 // checkAccess checks all capabilities asked for, of the volume if there is one.

@@ -94,6 +94,23 @@ func TestRule1_ExistingVolumeOfOtherAccessExists(t *testing.T) {
 	code(t, codes.AlreadyExists, err, "made for one node")
 }
 
+// checksLater is a backend whose CheckAccess fails once there is a volume.
+type checksLater struct{ *fake }
+
+func (checksLater) CheckAccess(_ context.Context, q csi.AccessQuery) error {
+	if q.Volume != nil {
+		return fmt.Errorf("%w: the array's role may not read limits", csi.ErrPermission)
+	}
+	return nil
+}
+
+func TestRule40_NothingIsFinalOnceTheVolumeIsMade(t *testing.T) {
+	f := newFake()
+	s := serveBackend(t, f, checksLater{f}, nil)
+	_, err := s.CreateVolume(s.ctx(), create("a"))
+	code(t, codes.Unavailable, err, "may not read limits")
+}
+
 func TestRule2_NameAndCapabilitiesAreRequired(t *testing.T) {
 	s := serve(t, newFake(), nil)
 	_, err := s.CreateVolume(s.ctx(), create(""))
@@ -174,6 +191,26 @@ func TestRule4_Sources(t *testing.T) {
 			require.NotNil(t, resp.GetVolume().GetContentSource())
 			require.GreaterOrEqual(t, resp.GetVolume().GetCapacityBytes(), int64(4*mebi))
 		}
+	}
+}
+
+// The answer of a create was lost, and its source is deleted since: the volume
+// must not be orphaned by a final NOT_FOUND.
+func TestRule4_SourceGoneSince(t *testing.T) {
+	s := serve(t, newFake(), nil)
+	source := s.create(create("source"))
+	s.cut("cut", source.GetVolumeId())
+	restore, clone := create("restored", fromSnapshot("snap-cut")), create("cloned", fromVolume(source.GetVolumeId()))
+	restored, cloned := s.create(restore), s.create(clone)
+	_, err := s.DeleteSnapshot(s.ctx(), &csipb.DeleteSnapshotRequest{SnapshotId: "snap-cut"})
+	require.NoError(t, err)
+	_, err = s.DeleteVolume(s.ctx(), &csipb.DeleteVolumeRequest{VolumeId: source.GetVolumeId()})
+	require.NoError(t, err)
+	require.True(t, proto.Equal(restored, s.create(restore)))
+	require.True(t, proto.Equal(cloned, s.create(clone)))
+	for _, r := range []*csipb.CreateVolumeRequest{create("b", fromSnapshot("snap-cut")), create("c", fromVolume(source.GetVolumeId()))} {
+		_, err := s.CreateVolume(s.ctx(), r)
+		code(t, codes.NotFound, err)
 	}
 }
 

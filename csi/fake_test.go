@@ -242,6 +242,9 @@ func (f *fake) RestoreVolume(ctx context.Context, s csi.SnapshotRef, spec csi.Vo
 		return nil, err
 	}
 	defer f.mu.Unlock()
+	if f.snapshots[s.ID] == nil && f.volumes["vol-"+spec.Name] == nil {
+		return nil, csi.ErrNotFound
+	}
 	return f.make(spec, csi.ContentSource{Snapshot: s.ID})
 }
 
@@ -250,6 +253,9 @@ func (f *fake) CloneVolume(ctx context.Context, source csi.VolumeRef, spec csi.V
 		return nil, err
 	}
 	defer f.mu.Unlock()
+	if f.volumes[source.ID] == nil && f.volumes["vol-"+spec.Name] == nil {
+		return nil, csi.ErrNotFound
+	}
 	return f.make(spec, csi.ContentSource{Volume: source.ID})
 }
 

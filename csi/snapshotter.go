@@ -21,8 +21,9 @@ type Snapshotter interface {
 	// cannot reach it is [ErrExhausted], not [ErrNotFound], which is final.
 	Snapshot(ctx context.Context, s SnapshotRef) (*Snapshot, error)
 	// RestoreVolume is [Provisioner.CreateVolume] with the content of a
-	// snapshot. The framework has checked that it exists, is ready and is
-	// not larger than the volume.
+	// snapshot. The framework has checked that it is ready and not larger
+	// than the volume. If there is no such snapshot (any more), it returns
+	// the volume that was made of it before, or [ErrNotFound].
 	RestoreVolume(ctx context.Context, s SnapshotRef, spec VolumeSpec) (*Volume, error)
 }
 

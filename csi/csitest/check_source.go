@@ -17,6 +17,8 @@ var sourceChecks = []check{
 	{"Rule4/RestoreTooSmall", "a volume smaller than its snapshot is OUT_OF_RANGE (spec.md, CreateVolume)", []need{provisions, snapshots}, restoreTooSmall},
 	{"Rule4/CloneTooSmall", "a volume smaller than its source is OUT_OF_RANGE (spec.md, CreateVolume)", []need{provisions, clones}, cloneTooSmall},
 	{"Rule4/RestoreLarger", "a volume may be larger than its snapshot (spec.md, CreateVolume)", []need{provisions, snapshots}, restoreLarger},
+	{"Rule4/SnapshotGoneSince", "a retry finds the volume although the snapshot is gone by now: NOT_FOUND is final, and would orphan it (external-provisioner pkg/controller/controller.go)", []need{provisions, snapshots}, snapshotGoneSince},
+	{"Rule4/VolumeGoneSince", "a retry finds the clone although its source is gone by now (external-provisioner pkg/controller/controller.go)", []need{provisions, clones}, volumeGoneSince},
 	{"Rule4/SourceUnsupported", "a source that the driver does not support is INVALID_ARGUMENT (spec.md, CreateVolume)", []need{provisions}, sourceUnsupported},
 	{"Rule1/OtherSourceExists", "a volume of the name with another source is ALREADY_EXISTS (spec.md, CreateVolume)", []need{provisions, snapshots}, otherSourceExists},
 }
@@ -54,6 +56,31 @@ func volumeMissing(s *session) {
 	v := s.create()
 	v.delete()
 	s.refuses("a source volume that is gone", fromVolume(v.GetVolumeId()), codes.NotFound)
+}
+
+// foundAgain retries a create whose answer was lost.
+func (v *volume) foundAgain() {
+	v.s.Helper()
+	again, err := v.s.controller.CreateVolume(v.s.ctx(), v.request)
+	v.s.must("CreateVolume again, after its source was deleted", err)
+	v.s.adopt(v.request, again)
+	if got := again.GetVolume().GetVolumeId(); got != v.GetVolumeId() {
+		v.s.Errorf("a retry made volume %s beside %s", got, v.GetVolumeId())
+	}
+}
+
+func snapshotGoneSince(s *session) {
+	n := s.create().snapshot()
+	v := s.create(fromSnapshot(n.GetSnapshotId()))
+	n.remove()
+	v.foundAgain()
+}
+
+func volumeGoneSince(s *session) {
+	source := s.create()
+	v := s.create(fromVolume(source.GetVolumeId()))
+	source.delete()
+	v.foundAgain()
 }
 
 // tooSmall makes a range out of which the source does not fit.

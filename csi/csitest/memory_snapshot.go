@@ -66,11 +66,19 @@ func (m *Memory) Snapshot(ctx context.Context, ref csi.SnapshotRef) (*csi.Snapsh
 		return nil, err
 	}
 	defer m.mu.Unlock()
-	s := m.snapshots[ref.ID]
-	if s == nil {
-		return nil, fmt.Errorf("%w: no snapshot %q in memory", csi.ErrNotFound, ref.ID)
+	s, err := m.snapshot(ref.ID)
+	if err != nil {
+		return nil, err
 	}
 	return s.look(), nil
+}
+
+// snapshot finds a snapshot. The store must be locked.
+func (m *Memory) snapshot(id string) (*memorySnapshot, error) {
+	if s := m.snapshots[id]; s != nil {
+		return s, nil
+	}
+	return nil, fmt.Errorf("%w: no snapshot %q in memory", csi.ErrNotFound, id)
 }
 
 // ListSnapshots implements [csi.SnapshotLister].
@@ -95,18 +103,22 @@ func (m *Memory) ListSnapshots(ctx context.Context, _ csi.ListQuery) iter.Seq2[*
 
 // RestoreVolume implements [csi.Snapshotter].
 func (m *Memory) RestoreVolume(ctx context.Context, ref csi.SnapshotRef, spec csi.VolumeSpec) (*csi.Volume, error) {
-	s, err := m.Snapshot(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	return m.create(ctx, spec, csi.ContentSource{Snapshot: ref.ID}, s.Size)
+	return m.create(ctx, spec, csi.ContentSource{Snapshot: ref.ID}, func() (int64, error) {
+		s, err := m.snapshot(ref.ID)
+		if err != nil {
+			return 0, err
+		}
+		return s.Size, nil
+	})
 }
 
 // CloneVolume implements [csi.Cloner].
 func (m *Memory) CloneVolume(ctx context.Context, ref csi.VolumeRef, spec csi.VolumeSpec) (*csi.Volume, error) {
-	source, err := m.Volume(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	return m.create(ctx, spec, csi.ContentSource{Volume: ref.ID}, source.Size)
+	return m.create(ctx, spec, csi.ContentSource{Volume: ref.ID}, func() (int64, error) {
+		v, err := m.volume(ref.ID)
+		if err != nil {
+			return 0, err
+		}
+		return v.Size, nil
+	})
 }

@@ -12,11 +12,15 @@ import (
 
 // CreateVolume implements [csi.Provisioner].
 func (m *Memory) CreateVolume(ctx context.Context, spec csi.VolumeSpec) (*csi.Volume, error) {
-	return m.create(ctx, spec, csi.ContentSource{}, 0)
+	return m.create(ctx, spec, csi.ContentSource{}, noLeast)
 }
 
-// create is get-or-create by name.
-func (m *Memory) create(ctx context.Context, spec csi.VolumeSpec, source csi.ContentSource, least int64) (*csi.Volume, error) {
+// noLeast is the least size of a volume without a source.
+func noLeast() (int64, error) { return 0, nil }
+
+// create is get-or-create by name. least is asked, with the store locked, only
+// if there is no such volume: the source of one that exists may be gone.
+func (m *Memory) create(ctx context.Context, spec csi.VolumeSpec, source csi.ContentSource, least func() (int64, error)) (*csi.Volume, error) {
 	parameters, err := memoryParameters(spec.Parameters, spec.Mutable)
 	if err != nil {
 		return nil, err
@@ -31,7 +35,11 @@ func (m *Memory) create(ctx context.Context, spec csi.VolumeSpec, source csi.Con
 		}
 		return v.describe(), nil
 	}
-	size, err := spec.Size.Fit(MemoryGranule, max(MemoryMinVolume, least), MemoryMaxVolume)
+	atLeast, err := least()
+	if err != nil {
+		return nil, err
+	}
+	size, err := spec.Size.Fit(MemoryGranule, max(MemoryMinVolume, atLeast), MemoryMaxVolume)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func (b *undead) Snapshot(ctx context.Context, ref csi.SnapshotRef) (*csi.Snapsh
 }
 
 func (b *undead) RestoreVolume(ctx context.Context, ref csi.SnapshotRef, spec csi.VolumeSpec) (*csi.Volume, error) {
-	return b.create(ctx, spec, csi.ContentSource{Snapshot: ref.ID}, 0)
+	return b.create(ctx, spec, csi.ContentSource{Snapshot: ref.ID}, noLeast)
 }
 
 func (b *undead) Volume(ctx context.Context, ref csi.VolumeRef) (*csi.Volume, error) {
@@ -50,7 +50,24 @@ func (b *undead) Volume(ctx context.Context, ref csi.VolumeRef) (*csi.Volume, er
 }
 
 func (b *undead) CloneVolume(ctx context.Context, ref csi.VolumeRef, spec csi.VolumeSpec) (*csi.Volume, error) {
-	return b.create(ctx, spec, csi.ContentSource{Volume: ref.ID}, 0)
+	return b.create(ctx, spec, csi.ContentSource{Volume: ref.ID}, noLeast)
+}
+
+// needsSource asks for the source of what it has made already.
+type needsSource struct{ *Memory }
+
+func (b *needsSource) RestoreVolume(ctx context.Context, ref csi.SnapshotRef, spec csi.VolumeSpec) (*csi.Volume, error) {
+	if _, err := b.Snapshot(ctx, ref); err != nil {
+		return nil, err
+	}
+	return b.Memory.RestoreVolume(ctx, ref, spec)
+}
+
+func (b *needsSource) CloneVolume(ctx context.Context, ref csi.VolumeRef, spec csi.VolumeSpec) (*csi.Volume, error) {
+	if _, err := b.Volume(ctx, ref); err != nil {
+		return nil, err
+	}
+	return b.Memory.CloneVolume(ctx, ref, spec)
 }
 
 // anywhere ignores topology.

@@ -42,6 +42,7 @@ var mutants = []mutant{
 	{"knows only plain names", func(m *Memory) csi.Locator { return &plainNames{m} }, []string{"Rule29/Charset"}},
 	{"cuts long names", func(m *Memory) csi.Locator { return &shortNames{m} }, []string{"Rule29/LongNames"}},
 	{"forgets the source of a volume", func(m *Memory) csi.Locator { return &forgetsSource{m} }, []string{"Rule4/RestoreSaysItsSource", "Rule4/CloneSaysItsSource"}},
+	{"asks for the source again", func(m *Memory) csi.Locator { return &needsSource{m} }, []string{"Rule4/SnapshotGoneSince", "Rule4/VolumeGoneSince"}},
 	{"makes restored volumes as large as the snapshot", func(m *Memory) csi.Locator { return &restoreKeepsSize{m} }, []string{"Rule4/RestoreLarger"}},
 	{"knows snapshots that are gone", func(m *Memory) csi.Locator { return &undead{Memory: m} },
 		[]string{"Rule4/SnapshotMissing", "Rule14/GetSnapshot", "Rule4/VolumeMissing", "Rule12/VolumeUnknown", "Rule6/GetVolume", "Rule8/DeletedIsGone"}},
