@@ -25,7 +25,8 @@ type creation struct {
 	p        *parameters
 	shape    shape
 	snapshot string
-	original *types.Volume
+	source   string        // the id of the volume to clone
+	original *types.Volume // the same, once it was seen
 	tags     []types.TagSpecification
 }
 
@@ -41,11 +42,7 @@ func (b *Backend) RestoreVolume(ctx context.Context, s csi.SnapshotRef, spec csi
 
 // CloneVolume implements [csi.Cloner]. A clone is in its original's zone.
 func (b *Backend) CloneVolume(ctx context.Context, source csi.VolumeRef, spec csi.VolumeSpec) (*csi.Volume, error) {
-	original, err := b.volume(ctx, source.ID)
-	if err != nil {
-		return nil, err
-	}
-	return b.create(ctx, &creation{spec: spec, original: original})
+	return b.create(ctx, &creation{spec: spec, source: source.ID})
 }
 
 func (b *Backend) create(ctx context.Context, c *creation) (*csi.Volume, error) {
@@ -56,6 +53,9 @@ func (b *Backend) create(ctx context.Context, c *creation) (*csi.Volume, error) 
 	}
 	v, err := c.find(ctx, 0) // first: what exists and differs is ErrExists, also if it could not be made
 	if err == nil && v == nil {
+		v, err = c.findOriginal(ctx)
+	}
+	if err == nil && v == nil {
 		if err = c.plan(); err == nil {
 			v, err = c.make(ctx)
 		}
@@ -64,6 +64,22 @@ func (b *Backend) create(ctx context.Context, c *creation) (*csi.Volume, error) 
 		return nil, err
 	}
 	return c.check(v)
+}
+
+// findOriginal finds the volume to clone. Where there is none any more, the
+// clone may have been made while there was one, and be seen late.
+func (c *creation) findOriginal(ctx context.Context) (clone *types.Volume, err error) {
+	if c.source == "" {
+		return nil, nil
+	}
+	if c.original, err = c.b.volume(ctx, c.source); !errors.Is(err, csi.ErrNotFound) {
+		return nil, err
+	}
+	clone, findErr := c.find(ctx, c.b.o.Consistency)
+	if clone != nil || findErr != nil {
+		return clone, findErr
+	}
+	return nil, err
 }
 
 // plan decides everything that the request decides.
