@@ -1,78 +1,13 @@
 package ebs_test
 
 import (
-	"context"
-	"fmt"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/csikit/csikit/backends/ebs/ec2test"
 	"github.com/csikit/csikit/csi"
 )
-
-// TestDetach_OneUnknownIDSpoilsNothing is aws-ebs-csi-driver#2436: one unknown
-// id in a batch made ten detachments that had not happened look done.
-func TestDetach_OneUnknownIDSpoilsNothing(t *testing.T) {
-	s := newEC2(t)
-	b := open(t, s)
-	var ids []string
-	for i := range 10 {
-		v := create(t, b, fmt.Sprint("v", i))
-		_, err := b.Attach(t.Context(), attachment(v.ID, node1))
-		require.NoError(t, err)
-		ids = append(ids, v.ID)
-	}
-	s.HoldAttachments(ids...)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	var group sync.WaitGroup
-	for _, id := range ids {
-		group.Go(func() {
-			err := b.Detach(ctx, attachment(id, node1))
-			if err == nil && s.Attached(id, node1) {
-				t.Errorf("volume %s is attached, and Detach was nil", id)
-			}
-		})
-	}
-	_, err := b.Volume(t.Context(), csi.VolumeRef{ID: "vol-0123456789abcdef0"})
-	require.ErrorIs(t, err, csi.ErrNotFound)
-	group.Wait()
-	s.ReleaseAttachments(ids...)
-	for _, id := range ids {
-		require.NoError(t, b.Detach(t.Context(), attachment(id, node1)))
-		require.False(t, s.Attached(id, node1))
-	}
-}
-
-func TestAttach_ManyAtOnceGetAsManyNames(t *testing.T) {
-	s := newEC2(t, func(o *ec2test.Options) {
-		o.Instances = []ec2test.Instance{{ID: node1, Type: "m4.large"}}
-		o.MappingLag = ec2test.Span{Max: 50 * time.Millisecond}
-	})
-	b := open(t, s)
-	var mu sync.Mutex
-	names := map[string]string{}
-	var group errgroup.Group
-	for i := range 35 {
-		v := create(t, b, fmt.Sprint("v", i))
-		group.Go(func() error {
-			publish, err := b.Attach(t.Context(), attachment(v.ID, node1))
-			mu.Lock()
-			defer mu.Unlock()
-			if other, twice := names[publish["devicePath"]]; twice && err == nil {
-				t.Errorf("%s and %s are both %s", other, v.ID, publish["devicePath"])
-			}
-			names[publish["devicePath"]] = v.ID
-			return err
-		})
-	}
-	require.NoError(t, group.Wait())
-	require.Zero(t, s.Refused("InvalidParameterValue"), "no name was tried twice")
-}
 
 func TestRule10_SecondNodeIsNamed(t *testing.T) {
 	s := newEC2(t)

@@ -77,12 +77,13 @@ func New(o Options) (*Backend, error) {
 	b := &Backend{o: o, c: newClient(o.EC2, o.Logger), started: time.Now(), times: newTimes()}
 	b.zones.turn = make(chan struct{}, 1)
 	b.life, b.stop = context.WithCancelCause(context.Background())
-	b.volumes = newPoller(b, b.fetchVolumes)
-	b.volumesNamed = newPoller(b, b.fetchVolumesNamed)
-	b.snapshots = newPoller(b, b.fetchSnapshots)
-	b.snapshotsNamed = newPoller(b, b.fetchSnapshotsNamed)
-	b.instances = newPoller(b, b.fetchInstances)
-	b.modifications = newPoller(b, b.fetchModifications)
+	scope := poll.NewScope(b.life, &b.group)
+	b.volumes = poll.New(scope, mostValues, b.fetchVolumes)
+	b.volumesNamed = poll.New(scope, mostValues, b.fetchVolumesNamed)
+	b.snapshots = poll.New(scope, mostValues, b.fetchSnapshots)
+	b.snapshotsNamed = poll.New(scope, mostValues, b.fetchSnapshotsNamed)
+	b.instances = poll.New(scope, mostValues, b.fetchInstances)
+	b.modifications = poll.New(scope, mostValues, b.fetchModifications)
 	b.changes = gather.NewQueue(&b.group, b.runChange)
 	return b, nil
 }

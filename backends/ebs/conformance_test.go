@@ -49,7 +49,7 @@ func harness(t *testing.T, edit ...func(*ec2test.Options)) csitest.Harness {
 // TestConformance runs the conformance kit against an EC2 whose states take a
 // moment.
 func TestConformance(t *testing.T) {
-	csitest.Run(t, func(t *testing.T) csitest.Harness {
+	csitest.RunParallel(t, func(t *testing.T) csitest.Harness {
 		return harness(t, func(o *ec2test.Options) {
 			o.Zones = []ec2test.Zone{{Name: zoneA, ID: "use1-az1"}}
 			o.Timings = ec2test.EC2Timings().Scale(0.001)

@@ -6,14 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	csipb "github.com/container-storage-interface/spec/lib/go/csi"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -60,10 +55,7 @@ func (w *world) start(dies death) *process {
 	p := &process{w: w, dies: dies, dead: make(chan struct{})}
 	silent := slog.New(slog.DiscardHandler)
 	b, err := ebs.New(ebs.Options{
-		EC2: ec2.New(ec2.Options{
-			Region: "us-east-1", BaseEndpoint: aws.String("http://ec2.test"), HTTPClient: p,
-			Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
-		}), Logger: silent, Consistency: w.consistency,
+		EC2: ebs.NewClient(awsConfig(p)), Logger: silent, Consistency: w.consistency,
 	})
 	if err == nil {
 		p.backend = b
@@ -123,9 +115,9 @@ func (p *process) Do(r *http.Request) (*http.Response, error) {
 	case last && p.dies.how == duringCall:
 		p.kill()
 		late := p.w.draw(mostLate)
-		p.w.group.Go(func() { time.Sleep(late); _, _ = p.w.execute(r, body) })
+		p.w.group.Go(func() { time.Sleep(late); _, _ = execute(p.w.ec2, r, body) })
 	default:
-		answer, err = p.w.execute(r, body)
+		answer, err = execute(p.w.ec2, r, body)
 		if last {
 			p.kill()
 		}
@@ -135,23 +127,6 @@ func (p *process) Do(r *http.Request) (*http.Response, error) {
 		return nil, errKilled
 	}
 	return answer, err
-}
-
-// execute has EC2 answer a request.
-func (w *world) execute(r *http.Request, body []byte) (answer *http.Response, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			if p != http.ErrAbortHandler { //nolint:errorlint // it is a panic's value
-				panic(p)
-			}
-			answer, err = nil, io.ErrUnexpectedEOF // the connection was dropped
-		}
-	}()
-	arrived := r.Clone(context.Background())
-	arrived.Body = io.NopCloser(strings.NewReader(string(body)))
-	out := httptest.NewRecorder()
-	w.ec2.Handler().ServeHTTP(out, arrived)
-	return out.Result(), nil
 }
 
 // inProcess calls a driver's services without a network, by the full names of

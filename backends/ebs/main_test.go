@@ -1,8 +1,16 @@
 package ebs_test
 
 import (
+	"bytes"
+	"context"
+	"flag"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -25,6 +33,16 @@ const (
 // lag is how long the tests' EC2 may lag: short, so that tests are quick.
 const lag = 300 * time.Millisecond
 
+// TestMain lets more checks run side by side than there are processors: they
+// wait for EC2 more than they compute.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) { // nobody has said otherwise
+		_ = flag.Set("test.parallel", "8")
+	}
+	os.Exit(m.Run())
+}
+
 // newEC2 is a region with two instances in its first zone.
 func newEC2(t testing.TB, edit ...func(*ec2test.Options)) *ec2test.Server {
 	t.Helper()
@@ -32,20 +50,65 @@ func newEC2(t testing.TB, edit ...func(*ec2test.Options)) *ec2test.Server {
 	for _, f := range edit {
 		f(&o)
 	}
-	return ec2test.NewServer(t, o)
+	s, err := ec2test.New(o)
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	return s
 }
 
-func awsConfig(url string) aws.Config {
-	// Idle connections would look like goroutines that the driver left behind.
-	direct := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	return aws.Config{Region: "us-east-1", HTTPClient: direct, BaseEndpoint: aws.String(url), Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", "")}
+// A wire takes requests to EC2 without a network, which would cost more than
+// all else; the tests of ec2test have one.
+type wire struct{ ec2 *ec2test.Server }
+
+// Do implements [aws.HTTPClient].
+func (w wire) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	type result struct {
+		answer *http.Response
+		err    error
+	}
+	answered := make(chan result, 1)
+	go func() {
+		answer, err := execute(w.ec2, r, body)
+		answered <- result{answer, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.answer, a.err
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+// execute has EC2 answer a request.
+func execute(s *ec2test.Server, r *http.Request, body []byte) (answer *http.Response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p != http.ErrAbortHandler { //nolint:errorlint // it is a panic's value
+				panic(p)
+			}
+			answer, err = nil, io.ErrUnexpectedEOF // the connection was dropped
+		}
+	}()
+	arrived := r.Clone(context.Background())
+	arrived.Body = io.NopCloser(bytes.NewReader(body))
+	out := httptest.NewRecorder()
+	s.Handler().ServeHTTP(out, arrived)
+	return out.Result(), nil
+}
+
+func awsConfig(client aws.HTTPClient) aws.Config {
+	return aws.Config{Region: "us-east-1", HTTPClient: client, BaseEndpoint: aws.String("http://ec2.test"), Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", "")}
 }
 
 // open makes a backend of the region, as a plugin that has just started.
 func open(t testing.TB, s *ec2test.Server, edit ...func(*ebs.Options)) *ebs.Backend {
 	t.Helper()
 	o := ebs.Options{
-		EC2: ebs.NewClient(awsConfig(s.URL())), Consistency: lag, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		EC2: ebs.NewClient(awsConfig(wire{s})), Consistency: lag, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Metadata: []ebs.MetadataSource{ebs.Fixed{InstanceID: node1, Type: "m5.large", Zone: zoneA, Interfaces: 1, Volumes: 1}},
 	}
 	for _, f := range edit {

@@ -17,10 +17,6 @@ import (
 // mostValues is how many values a filter of EC2 takes.
 const mostValues = 200
 
-func newPoller[T any](b *Backend, read poll.Read[T]) *poll.Poller[T] {
-	return poll.New(b.life, &b.group, mostValues, read)
-}
-
 // times are how long EC2's changes take.
 type times struct{ create, copy, attach, detach, modify *poll.Times }
 

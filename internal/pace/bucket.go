@@ -21,7 +21,7 @@ type Bucket struct {
 }
 
 const (
-	quickGrowth = 0.1  // of the rate, each second, until the first refusal
+	quickGrowth = 0.5  // of the rate, each second, until the first refusal
 	slowGrowth  = 0.01 // after it
 	backOff     = 0.75
 	// oneCut is how long refusals of calls that were under way together count

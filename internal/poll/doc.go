@@ -15,7 +15,7 @@
 // sooner at first: so a change is seen at most that late. A wait of more than 20
 // seconds is slower by 1/200 of its length.
 //
-// A crowd shares its looks. How many it may take does not depend on its size: a
+// A crowd, of all pollers that share a [Scope], shares its looks. How many it may take does not depend on its size: a
 // hundred who wait look about twice between the first and the last change that is
 // to be expected, by what changes of that kind took before ([Times]). Between one
 // and a hundred the cadence goes from the one to the other with the square root

@@ -3,7 +3,6 @@ package poll
 import (
 	"context"
 	"math"
-	"sync"
 	"time"
 )
 
@@ -53,20 +52,9 @@ func (p *Poller[T]) Watch(ctx context.Context, key string, look Look[T]) error {
 	return p.Follow(ctx, nil, func(context.Context) (string, bool, error) { return key, false, nil }, look)
 }
 
-// join makes the crowd larger by one, until what it returns is called.
-func (p *Poller[T]) join() (leave func()) {
-	add := func(n int) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.crowd += n
-	}
-	add(1)
-	return sync.OnceFunc(func() { add(-1) })
-}
-
 func (p *Poller[T]) look(ctx context.Context, key string, w *wait, look Look[T]) error {
 	due := func() time.Time {
-		w.crowd = max(w.crowd, p.crowd)
+		w.crowd = max(w.crowd, int(p.crowd.Load()))
 		return w.due()
 	}
 	for {

@@ -4,22 +4,41 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/csikit/csikit/internal/pace"
 )
 
+// A Scope is what pollers share. Who asks for a thing of one kind may soon wait
+// for one of another: they are one crowd.
+type Scope struct {
+	life  context.Context
+	group *sync.WaitGroup
+	crowd atomic.Int64 // who ask, who wait, and those whose change has not begun
+}
+
+// NewScope makes a scope of pollers that read with life, in goroutines of group.
+// These end when nobody asks, or with life.
+func NewScope(life context.Context, group *sync.WaitGroup) *Scope {
+	return &Scope{life: life, group: group}
+}
+
+// join makes the crowd larger by one, until what it returns is called.
+func (s *Scope) join() (leave func()) {
+	s.crowd.Add(1)
+	return sync.OnceFunc(func() { s.crowd.Add(-1) })
+}
+
 // A Poller reads things of one kind, each known by a key. One read is under way
 // at a time. All methods may be called from any goroutine.
 type Poller[T any] struct {
-	read  Read[T]
-	most  int
-	life  context.Context
-	group *sync.WaitGroup
+	*Scope
+	read Read[T]
+	most int
 
 	mu      sync.Mutex
 	asks    []*ask[T]
-	crowd   int       // who follow a change now, also those whose change has not begun
 	ended   time.Time // the last read
 	running bool
 	wake    chan struct{}
@@ -43,14 +62,14 @@ type sight[T any] struct {
 	err   error
 }
 
-// New makes a poller that reads at most so many keys at once. It reads with
-// life, in a goroutine of group that ends when nobody asks, or with life.
-func New[T any](life context.Context, group *sync.WaitGroup, most int, read Read[T]) *Poller[T] {
-	return &Poller[T]{read: read, most: most, life: life, group: group, wake: make(chan struct{}, 1)}
+// New makes a poller that reads at most so many keys at once.
+func New[T any](scope *Scope, most int, read Read[T]) *Poller[T] {
+	return &Poller[T]{Scope: scope, read: read, most: most, wake: make(chan struct{}, 1)}
 }
 
 // Get reads a thing once. What it returns was read after the call.
 func (p *Poller[T]) Get(ctx context.Context, key string) (thing T, found bool, err error) {
+	defer p.join()()
 	seen := p.ask(ctx, &ask[T]{key: key})
 	return seen.thing, seen.found, seen.err
 }

@@ -30,7 +30,7 @@ func newCloud(t *testing.T) *cloud {
 	var group sync.WaitGroup
 	life, end := context.WithCancelCause(context.Background())
 	t.Cleanup(func() { end(nil); group.Wait() })
-	c.Poller = New(life, &group, 200, func(_ context.Context, keys []string) (map[string]bool, error) {
+	c.Poller = New(NewScope(life, &group), 200, func(_ context.Context, keys []string) (map[string]bool, error) {
 		c.mu.Lock()
 		c.reads = append(c.reads, keys)
 		c.mu.Unlock()
@@ -266,11 +266,11 @@ func TestEnds_OfTheCallerAndOfTheLife(t *testing.T) {
 		c.fails = nil
 		require.ErrorIs(t, c.Watch(t.Context(), "a", func(bool, bool) (bool, error) { return false, gone }), gone)
 		require.ErrorIs(t, c.Follow(t.Context(), NewTimes(0, 0), func(context.Context) (string, bool, error) { return "", true, gone }, isDone), gone)
-		require.Zero(t, c.crowd)
+		require.Zero(t, c.crowd.Load())
 
 		var group sync.WaitGroup
 		life, end := context.WithCancelCause(context.Background())
-		p := New(life, &group, 1, func(ctx context.Context, _ []string) (map[string]bool, error) { <-ctx.Done(); return nil, nil })
+		p := New(NewScope(life, &group), 1, func(ctx context.Context, _ []string) (map[string]bool, error) { <-ctx.Done(); return nil, nil })
 		time.AfterFunc(time.Second, func() { end(gone) })
 		_, _, err := p.Get(t.Context(), "a")
 		require.ErrorIs(t, err, gone)
