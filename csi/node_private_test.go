@@ -2,7 +2,10 @@ package csi_test
 
 import (
 	"context"
+	"errors"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -45,8 +48,9 @@ func (f *populatingFake) Populate(_ context.Context, dir string, v csi.NodeVolum
 // An ephemeralFake makes inline volumes.
 type ephemeralFake struct {
 	nodeFake
-	ids map[string]bool
-	all sync.Mutex
+	ids     map[string]bool
+	damaged error // of EphemeralVolumes
+	all     sync.Mutex
 }
 
 func (f *ephemeralFake) CreateEphemeral(_ context.Context, v csi.NodeVolume) error {
@@ -66,6 +70,9 @@ func (f *ephemeralFake) DeleteEphemeral(_ context.Context, v csi.NodeVolume) err
 func (f *ephemeralFake) EphemeralVolumes(context.Context) ([]string, error) {
 	f.all.Lock()
 	defer f.all.Unlock()
+	if f.damaged != nil {
+		return nil, f.damaged
+	}
 	return slices.Collect(maps.Keys(f.ids)), nil
 }
 
@@ -172,4 +179,42 @@ func TestRuling30_EphemeralIsRefusedIfAbsent(t *testing.T) {
 	n, _ := newNode(t, &nodeFake{})
 	n.want(codes.InvalidArgument, n.publish("csi-1", n.path("pod/mount"), inline), "inline")
 	n.nothingLeft()
+}
+
+// TestRuling30_ADamagedInlineVolumeHoldsNoOther: only what may be an inline
+// volume waits until the backend can list them again.
+func TestRuling30_ADamagedInlineVolumeHoldsNoOther(t *testing.T) {
+	forget := func(n *nodeUnderTest) { require.NoError(n, os.RemoveAll(filepath.Join(n.opts.StateDir, "targets"))) }
+	for name, test := range map[string]struct {
+		inline bool
+		forget func(*nodeUnderTest)
+		want   codes.Code
+	}{
+		"staged":              {false, nil, codes.OK},
+		"staged, target lost": {false, forget, codes.OK},
+		"inline":              {true, nil, codes.Unavailable},
+		"inline, target lost": {true, forget, codes.Unavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			backend := &ephemeralFake{ids: map[string]bool{}}
+			n, table := newNode(t, backend)
+			target := n.path("pod/mount")
+			if test.inline {
+				require.NoError(t, n.publish("v", target, inline))
+			} else {
+				require.NoError(t, errors.Join(n.stage("v"), n.publish("v", target)))
+			}
+			backend.damaged = errors.New("the record of another inline volume is damaged")
+			if test.forget != nil {
+				test.forget(n)
+			}
+			n.want(test.want, n.unpublish("v", target))
+			require.Empty(t, mountedAt(table, target))
+			backend.damaged = nil
+			require.NoError(t, n.unpublish("v", target))
+			require.Empty(t, backend.ids)
+			require.NoError(t, n.unstage("v"))
+			n.nothingLeft()
+		})
+	}
 }

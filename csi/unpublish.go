@@ -30,7 +30,7 @@ func (u *unpublication) run() error {
 	if err := u.unstagePrivately(); err != nil {
 		return err
 	}
-	if err := u.d.deleteEphemeral(u.ctx.Wait, u.ctx.Op, id); err != nil {
+	if err := u.deleteEphemeral(); err != nil {
 		return err
 	}
 	return u.d.targetStore().Remove(u.key)
@@ -54,6 +54,21 @@ func (u *unpublication) unstagePrivately() error {
 		}
 	}
 	return hostError(mount.Remove(path), "volume %s: remove the directory that it was mounted in", u.key.Volume)
+}
+
+// deleteEphemeral does not ask the backend about a volume that was staged or
+// that was published as one to be kept: what is wrong with one inline volume is
+// no reason to hold all others.
+func (u *unpublication) deleteEphemeral() error {
+	target, err := u.d.loadTarget(u.key)
+	if err != nil || target != nil && !target.Volume.Ephemeral {
+		return err
+	}
+	staged, err := u.d.loadVolume(nodestate.Key{Volume: u.key.Volume})
+	if err != nil || target == nil && staged != nil {
+		return err
+	}
+	return u.d.deleteEphemeral(u.ctx.Wait, u.ctx.Op, u.key.Volume)
 }
 
 // deleteEphemeral deletes the volume if the backend says that it is an
