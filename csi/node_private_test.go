@@ -134,6 +134,9 @@ func TestRuling28_PopulateBeforeVisible(t *testing.T) {
 	}
 	n.restart()
 	require.NoError(t, n.publish("v", target, ofPod("p1"), readonly))
+	for _, e := range table.Mounts() {
+		require.Equal(t, e.Target == target, e.ReadOnly, "%s: the private mount can be written again", e.Target)
+	}
 
 	backend.fail = csi.ErrFailed
 	n.want(codes.Internal, n.publish("v", target, ofPod("p1"), readonly))

@@ -66,7 +66,9 @@ func (p *publication) stagePrivately() error {
 
 // takeBack makes the private mount from the target if it is lost, as when the
 // state directory is not mounted with propagation Bidirectional: a share
-// mounted anew could be another file system than the one that the pod sees.
+// mounted anew could be another file system than the one that the pod sees. It
+// can be written, or not, as when it was staged: the target's being read-only is
+// not inherited.
 func (p *publication) takeBack(path string) error {
 	if p.mounted == nil {
 		return nil
@@ -75,15 +77,22 @@ func (p *publication) takeBack(path string) error {
 	if !errors.Is(err, mount.ErrNotMounted) {
 		return hostError(err, "volume %s: look at %s", p.volume.ID, path)
 	}
-	err = p.d.opts.Mounts.Bind(p.ctx.Op, mount.Binding{Source: p.key.Target, Target: path})
+	err = p.d.opts.Mounts.Bind(p.ctx.Op, mount.Binding{
+		Source: p.key.Target, Target: path, ReadOnly: p.stagesReadOnly(), Writable: !p.stagesReadOnly(),
+	})
 	return hostError(err, "volume %s: bind its target to %s", p.volume.ID, path)
 }
 
-// stageAt stages the volume. The private mount can be written unless the
-// access mode says otherwise: readonly is a matter of the target.
+// stagesReadOnly reports whether nobody writes to the private mount. It can be
+// written unless the access mode says otherwise: readonly is a matter of the
+// target.
+func (p *publication) stagesReadOnly() bool {
+	return readOnlyAccess(p.volume.Access) && p.d.features.populator == nil
+}
+
 func (p *publication) stageAt(path string) error {
 	volume := p.volume
-	volume.ReadOnly = readOnlyAccess(volume.Access) && p.d.features.populator == nil
+	volume.ReadOnly = p.stagesReadOnly()
 	s := &staging{
 		d: p.d, ctx: p.ctx, undo: p.undo, key: p.key, path: path,
 		volume: volume, carried: p.carried,

@@ -35,6 +35,9 @@ func (k *Kernel) bind(ctx context.Context, b Binding) error {
 		return err
 	}
 	a, _, readOnly := takeAttrs(options)
+	if b.Writable {
+		a.clear |= unix.MOUNT_ATTR_RDONLY
+	}
 	if b.ReadOnly || readOnly {
 		a.set |= unix.MOUNT_ATTR_RDONLY
 	}

@@ -51,6 +51,24 @@ func TestBind_KeepsAttributesOfTheSource(t *testing.T) {
 	})
 }
 
+// TestBind_Writable: from a read-only mount, if the file system is not.
+func TestBind_Writable(t *testing.T) {
+	each(t, func(t *testing.T, k *Kernel) {
+		base, source := tree(t)
+		first, second := target(t, base, "first"), target(t, base, "second")
+		require.NoError(t, k.Bind(t.Context(), Binding{Source: source, Target: first, ReadOnly: true, Options: []Option{{Key: "nodev"}}}))
+		for _, b := range []Binding{{}, {Writable: true}, {Writable: true, ReadOnly: true}} {
+			b.Source, b.Target = first, second
+			require.NoError(t, k.Bind(t.Context(), b))
+			require.Equal(t, b.ReadOnly || !b.Writable, mustFind(t, k, second).ReadOnly)
+			require.Equal(t, []string{"nodev"}, mustFind(t, k, second).Flags)
+			require.True(t, mustFind(t, k, first).ReadOnly)
+			require.NoError(t, k.Unmount(t.Context(), second))
+		}
+		require.NoError(t, k.Unmount(t.Context(), first))
+	})
+}
+
 func TestBind_SubdirectoryIsTheRoot(t *testing.T) {
 	each(t, func(t *testing.T, k *Kernel) {
 		base, source := tree(t)

@@ -68,6 +68,9 @@ type Binding struct {
 	Target string
 	// ReadOnly makes this mount read-only and leaves its file system alone.
 	ReadOnly bool
+	// Writable takes from this mount, unless ReadOnly is set, that the
+	// source's mount is read-only. A read-only file system stays so.
+	Writable bool
 	// Options: those that a mount (not a superblock) can have take effect:
 	// nodev, nosuid, noexec, noatime, nodiratime, relatime, strictatime,
 	// nosymfollow. Others belong to the staged mount: SELinux contexts must be

@@ -105,7 +105,7 @@ func (t *Table) Bind(ctx context.Context, b mount.Binding) error {
 func (t *Table) bind(b mount.Binding) error {
 	source := resolve(b.Source)
 	info := t.holder(source)
-	info.Rdev, info.ReadOnly = rdev(source), b.ReadOnly || info.ReadOnly
+	info.Rdev, info.ReadOnly = rdev(source), b.ReadOnly || info.ReadOnly && !b.Writable
 	for _, o := range b.Options {
 		info.Flags = append(info.Flags, o.Key)
 	}
