@@ -2,7 +2,9 @@ package csi_test
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -92,6 +94,59 @@ func TestRuling9_UnpublishEndsAPublish(t *testing.T) {
 	require.NoError(t, n.unpublish("v", two))
 	require.Empty(t, table.Mounts())
 	n.nothingLeft()
+}
+
+// TestRuling9_UnstageAwaitsARevival: a publish that mounts a dead share again
+// keeps an unstage away until the mount has returned, also when an unpublish has
+// cancelled it or all its callers have left.
+func TestRuling9_UnstageAwaitsARevival(t *testing.T) {
+	for name, unpublished := range map[string]bool{"unpublished": true, "callers left": false} {
+		t.Run(name, func(t *testing.T) {
+			backend := &nodeFake{}
+			n, table := newNode(t, backend)
+			staging, target := n.stagingPath("v"), n.path("pod/mount")
+			require.NoError(t, n.stage("v"))
+			table.Change(staging, func(e *mounttest.Entry) { e.Dead = syscall.ENOTCONN })
+			g, stubborn := newGate(), context.WithoutCancel(t.Context()) // a daemon that takes its time whatever its context says
+			backend.set(func(context.Context, csi.NodeVolume) (csi.Source, error) {
+				return csi.Share{Source: "x", Mount: func(ctx context.Context, dir string) error {
+					if err := errors.Join(g.wait(stubborn), ctx.Err()); err != nil {
+						return err
+					}
+					table.Stack(mounttest.Entry{Target: dir})
+					return nil
+				}}, nil
+			})
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			published, ended := make(chan error, 1), make(chan error, 1)
+			go func() {
+				_, err := n.NodePublishVolume(ctx, n.publishRequest("v", target))
+				published <- err
+			}()
+			<-g.entered
+			if unpublished {
+				go func() { ended <- n.unpublish("v", target) }()
+				n.callers(3) // the publish waits for its turn to revive, too
+			} else {
+				leave()
+				n.callers(1)
+			}
+			short, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := n.NodeUnstageVolume(short, &csipb.NodeUnstageVolumeRequest{VolumeId: "v", StagingTargetPath: staging})
+			n.want(codes.Aborted, err, "NodePublishVolume")
+			close(g.open)
+			require.Error(t, <-published)
+			if !unpublished {
+				ended <- n.unpublish("v", target)
+			}
+			require.NoError(t, <-ended)
+			require.NoError(t, n.unstage("v"))
+			require.Empty(t, table.Mounts())
+			n.nothingLeft()
+		})
+	}
 }
 
 // TestRace_StageDuringUnstage: the stage waits for its turn and then starts

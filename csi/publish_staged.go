@@ -1,6 +1,7 @@
 package csi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -96,11 +97,15 @@ func (p *publication) proveDecrypted(device *fs.Device, mapping *recordedDevice)
 // reviveShare mounts a dead share again, once for all publishes that find it
 // dead (contract ruling 27). Pods that run keep the dead mount and must be
 // restarted.
+//
+// The operation is only a turn among those publishes. What is done in it is a
+// part of this publish: it has its contexts, and is waited for as long as it
+// takes, since only this publish keeps an unstage away.
 func (p *publication) reviveShare() error {
 	id := p.volume.ID
-	op := keyop.Op{RPC: "NodePublishVolume", ID: id, Keys: []keyop.Key{keyop.Exclusive("share of " + volumeKey(id))}}
-	info, err := operate(p.ctx.Wait, p.d, op, func(c keyop.Contexts) (mount.Info, error) {
-		if err := p.stageAgain(c); err != nil {
+	op := keyop.Op{RPC: "NodePublishVolume", ID: id, Keys: []keyop.Key{keyop.Exclusive("share of " + volumeKey(id))}, Tags: []string{targetKey(p.key.Target)}}
+	info, err := operate(context.WithoutCancel(p.ctx.Op), p.d, op, func(keyop.Contexts) (mount.Info, error) {
+		if err := p.stageAgain(); err != nil {
 			return mount.Info{}, fmt.Errorf("mount a dead share again: %w", err)
 		}
 		return p.d.opts.Mounts.Find(p.source)
@@ -113,7 +118,7 @@ func (p *publication) reviveShare() error {
 // publish, since those of the stage are not kept. The record says "reviving"
 // before the dead mount is taken away, so that a publish after a crash knows
 // that the volume is staged although nothing is mounted.
-func (p *publication) stageAgain(c keyop.Contexts) error {
+func (p *publication) stageAgain() error {
 	key := nodestate.Key{Volume: p.volume.ID}
 	record, err := p.d.loadVolume(key)
 	if err != nil {
@@ -124,6 +129,6 @@ func (p *publication) stageAgain(c keyop.Contexts) error {
 	}
 	volume := record.Volume.nodeVolume()
 	volume.Secrets, volume.Access.Options = p.volume.Secrets, p.volume.Access.Options
-	s := &staging{d: p.d, ctx: c, undo: new(undo), key: key, path: p.staging, volume: volume, revive: true}
-	return s.undo.after(c.Op, s.run())
+	s := &staging{d: p.d, ctx: p.ctx, undo: new(undo), key: key, path: p.staging, volume: volume, revive: true}
+	return s.undo.after(p.ctx.Op, s.run())
 }
