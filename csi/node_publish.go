@@ -15,7 +15,8 @@ import (
 func targetKey(path string) string { return "target " + strconv.Quote(path) }
 
 // publishesKey is the set of targets of a volume. Only an access mode that
-// allows one target at a time takes it exclusively.
+// allows one target at a time takes it exclusively, and a raw device, since
+// whether it can be written depends on all its targets.
 func publishesKey(id string) string { return "targets of " + volumeKey(id) }
 
 // NodePublishVolume implements csipb.NodeServer: see publication.
@@ -45,7 +46,7 @@ func publishKeys(v NodeVolume, target string) []keyop.Key {
 	if v.Ephemeral {
 		volume.Shared = false
 	}
-	all := keyop.Key{Name: publishesKey(v.ID), Shared: v.Access.Mode.MultiPublish()}
+	all := keyop.Key{Name: publishesKey(v.ID), Shared: v.Access.Mode.MultiPublish() && !v.Access.Block}
 	return []keyop.Key{volume, all, keyop.Exclusive(targetKey(target))}
 }
 

@@ -28,6 +28,14 @@ func recordVolume(v NodeVolume) recordedVolume {
 	return r
 }
 
+// mode is how the volume is used, for messages.
+func (r recordedVolume) mode() string {
+	if r.ReadOnly {
+		return r.Access.Mode.String() + ", readonly"
+	}
+	return r.Access.Mode.String()
+}
+
 // nodeVolume returns the volume as it was, less what was not written down.
 func (r recordedVolume) nodeVolume() NodeVolume {
 	return NodeVolume{

@@ -34,7 +34,9 @@ func (p *publication) compareRequest() error {
 }
 
 // refuseOtherTargets is the spec's table, T1≠T2: an access mode of one target
-// at a time excludes all other targets, whichever was there first.
+// at a time excludes all other targets, whichever was there first. Readers and
+// writers of a raw device exclude each other, too: the kernel lets either all of
+// a node write to a device or none.
 func (p *publication) refuseOtherTargets() error {
 	if p.volume.Ephemeral {
 		return nil
@@ -46,15 +48,16 @@ func (p *publication) refuseOtherTargets() error {
 	var others []string
 	for _, t := range targets {
 		alone := !p.volume.Access.Mode.MultiPublish() || !t.Value.Volume.Access.Mode.MultiPublish()
-		if t.Target != p.key.Target && alone {
-			others = append(others, t.Target+" ("+t.Value.Volume.Access.Mode.String()+")")
+		mixed := p.volume.Access.Block && p.volume.ReadOnly != t.Value.Volume.ReadOnly
+		if t.Target != p.key.Target && (alone || mixed) {
+			others = append(others, t.Target+" ("+t.Value.Volume.mode()+")")
 		}
 	}
 	if len(others) == 0 {
 		return nil
 	}
 	return refuse(ErrInUse, "volume %s is published on this node at %s, so it cannot be published with %s at %s",
-		p.volume.ID, strings.Join(others, ", "), p.volume.Access.Mode, p.key.Target)
+		p.volume.ID, strings.Join(others, ", "), recordVolume(p.volume).mode(), p.key.Target)
 }
 
 // compare decides about a target that is mounted already: only what is the

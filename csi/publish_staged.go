@@ -41,7 +41,7 @@ func (p *publication) findStaged() error {
 // on when the device has gone and another has its number (R17).
 func (p *publication) proveStaged(record *volumeRecord) error {
 	if !record.thisBoot() {
-		return nil // lost: the mount is all there is to go by
+		return p.refuseUnguarded() // lost: the mount is all there is to go by
 	}
 	switch {
 	case record.Path != p.staging:
@@ -75,20 +75,26 @@ func (p *publication) proveDevice(record *volumeRecord) error {
 		return refuse(ErrInUse, "volume %s: the device that was staged, %s, cannot be used: %w; unstage it first", p.volume.ID, majorMinor(recorded.Number), err)
 	}
 	err = proveSysfs(p.volume.ID, device, recorded.Sysfs)
-	if err == nil && record.Encrypted {
-		err = p.proveDecrypted(device, record.Mapping)
+	switch {
+	case err != nil:
+	case record.Encrypted:
+		err = p.proveDecrypted(device, record)
+	default:
+		err = p.guardDevice(record, device)
 	}
 	return errors.Join(err, device.Close())
 }
 
 // proveDecrypted proves that the content of the encryption on the device is
 // what was staged.
-func (p *publication) proveDecrypted(device *fs.Device, mapping *recordedDevice) error {
+func (p *publication) proveDecrypted(device *fs.Device, record *volumeRecord) error {
 	content, err := device.FindLUKS(p.d.luks(p.volume.ID))
 	if err != nil {
 		return refuse(ErrInUse, "volume %s: %w; unstage it first", p.volume.ID, err)
 	}
-	if !mapping.is(recordMapping(content)) {
+	if record.Mapping.is(recordMapping(content)) {
+		err = p.guardDevice(record, content)
+	} else {
 		err = refuse(ErrInUse, "volume %s: its encryption is open as device %s now, which is not what was staged; unstage it first", p.volume.ID, majorMinor(content.Number()))
 	}
 	return errors.Join(err, content.Close())

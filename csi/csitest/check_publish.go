@@ -1,6 +1,9 @@
 package csitest
 
 import (
+	"errors"
+	"os"
+
 	"google.golang.org/grpc/codes"
 
 	csipb "github.com/container-storage-interface/spec/lib/go/csi"
@@ -102,18 +105,38 @@ func publishOtherSecrets(s *session) {
 }
 
 func publishReadonly(s *session) {
+	if s.isBlock() {
+		publishReadonlyRaw(s)
+		return
+	}
 	v := s.createMode(csi.SingleNodeMultiWriter).stage()
 	writable := v.publish("pod")
 	readonly := v.publish("reader", func(r *csipb.NodePublishVolumeRequest) { r.Readonly = true })
-	if s.isBlock() {
-		return
-	}
 	if !s.mounted(readonly).ReadOnly {
 		s.Errorf("the target that was published readonly is writable")
 	}
 	if s.mounted(writable).ReadOnly {
 		s.Errorf("the target that was published writable has become read-only")
 	}
+}
+
+// publishReadonlyRaw: the kernel lets all of a node write to a device or none,
+// whatever the mount of its node says.
+func publishReadonlyRaw(s *session) {
+	v := s.createMode(csi.SingleNodeMultiWriter).stage()
+	readonly := func(r *csipb.NodePublishVolumeRequest) { r.Readonly = true }
+	writable := v.publish("writer")
+	v.publishFails("of a raw device readonly while another target can write", codes.FailedPrecondition, readonly)
+	v.unpublish(writable)
+	f, err := os.OpenFile(v.publish("reader", readonly), os.O_WRONLY, 0)
+	if err != nil {
+		return // refused already
+	}
+	_, err = f.Write(payload(1))
+	if err = errors.Join(err, f.Sync()); err == nil {
+		s.Errorf("a raw device that is published readonly was written")
+	}
+	s.must("close", f.Close())
 }
 
 func unpublishDeletes(s *session) {
