@@ -55,7 +55,7 @@ func (f *loopFake) Locate(ctx context.Context, v csi.NodeVolume) (csi.Source, er
 	if err != nil {
 		return nil, err
 	}
-	found, err := loopdev.Find(dev, ino)
+	found, err := loopdev.Find(image)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,8 @@ func (f *loopFake) each(id string, do func(*os.File) error) error {
 	if err != nil {
 		return err
 	}
-	return loopdev.Each(func(device *os.File, info loopdev.Info) error {
+	none := func(string) bool { return false }
+	return loopdev.Each(none, func(device *os.File, info loopdev.Info) error {
 		if info.Device != dev || info.Inode != ino {
 			return nil
 		}

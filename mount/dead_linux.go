@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/csikit/csikit/internal/watch"
 )
 
 // isShare says that a file system is served by a daemon or by another machine,
@@ -20,7 +22,7 @@ func isShare(fsType string) bool {
 // its root, and returns why it does not work, or nil. While it is silent nobody
 // else waits for it, whichever of its mounts they look at.
 func (k *Kernel) alive(target string, share uint64) error {
-	_, err := call(&k.watch, "share "+numberName(share), k.answerTime(), func() (struct{}, error) {
+	_, err := watch.Call(&k.watch, "share "+numberName(share), k.answerTime(), func() (struct{}, error) {
 		var st unix.Statx_t
 		return struct{}{}, unix.Statx(unix.AT_FDCWD, target, statxFlags&^unix.AT_STATX_DONT_SYNC|unix.AT_STATX_FORCE_SYNC, unix.STATX_BASIC_STATS, &st)
 	})
@@ -30,7 +32,7 @@ func (k *Kernel) alive(target string, share uint64) error {
 // findDead looks for a mount by name where the path itself fails with cause. If
 // there is none, cause is what the caller has to know.
 func (k *Kernel) findDead(target string, cause error) (Info, error) {
-	point, err := call(&k.watch, "way to "+target, k.answerTime(), func() (string, error) { return canonical(target) })
+	point, err := watch.Call(&k.watch, "way to "+target, k.answerTime(), func() (string, error) { return canonical(target) })
 	if err != nil {
 		return Info{}, err
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/csikit/csikit/internal/watch"
 )
 
 // Nothing of these asks the device or the server: what the kernel has in memory
@@ -69,7 +71,7 @@ func (k *Kernel) find(target string) (Info, error) {
 // share that does not answer, and some network file systems ask their server
 // about the root of a mount whatever the flags say.
 func (k *Kernel) look(target string) (unix.Statx_t, error) {
-	return call(&k.watch, target, k.answerTime(), func() (unix.Statx_t, error) { return statTarget(target, k.statxMask()) })
+	return watch.Call(&k.watch, target, k.answerTime(), func() (unix.Statx_t, error) { return statTarget(target, k.statxMask()) })
 }
 
 // statTarget is answered from memory, by network file systems too: that is what

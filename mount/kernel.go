@@ -4,7 +4,13 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/csikit/csikit/internal/watch"
 )
+
+// defaultPatience is how long the server or daemon of a share may take to
+// answer before the share counts as silent.
+const defaultPatience = 5 * time.Second
 
 // Kernel is the mount table of this process's mount namespace. The zero Kernel
 // is ready; its fields must not be changed once it is used. It exists for
@@ -24,7 +30,7 @@ type Kernel struct {
 
 	once  sync.Once
 	has   Features
-	watch watch
+	watch watch.Watch
 }
 
 var _ Table = (*Kernel)(nil)

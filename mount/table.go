@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
+
+	"github.com/csikit/csikit/internal/watch"
 )
 
 // A Table makes, finds and undoes mounts. [Kernel] is the real one;
@@ -130,5 +132,5 @@ var (
 	ErrSameUUID = errors.New("a file system with the same UUID is in use")
 	// ErrNoAnswer says that a share did not answer in time. It may come
 	// back: nothing of it may be given up.
-	ErrNoAnswer = errors.New("no answer")
+	ErrNoAnswer = watch.ErrNoAnswer
 )

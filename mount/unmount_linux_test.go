@@ -178,7 +178,7 @@ func TestR14_ALookThatHangsEnds(t *testing.T) {
 		require.NoError(t, err)
 		require.ErrorIs(t, info.Dead, ErrNoAnswer)
 		require.NoError(t, daemon.Close())
-		require.Eventually(t, func() bool { return k.watch.quiet() }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return k.watch.Quiet() }, 10*time.Second, time.Millisecond)
 		require.NoError(t, k.Unmount(t.Context(), at))
 	})
 }
@@ -201,7 +201,7 @@ func TestR14_OneWaitForAllTargetsOfAShare(t *testing.T) {
 		}
 		require.Less(t, time.Since(start), 20*k.patience/2)
 		require.NoError(t, daemon.Close())
-		require.Eventually(t, func() bool { return k.watch.quiet() }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return k.watch.Quiet() }, 10*time.Second, time.Millisecond)
 		for _, path := range append(pods, at) {
 			require.NoError(t, k.Unmount(t.Context(), path))
 		}

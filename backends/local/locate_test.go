@@ -38,9 +38,7 @@ func devices(t testing.TB, path string) []loopdev.Info {
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer func() { _ = f.Close() }()
-	dev, ino, err := loopdev.Identity(f)
-	require.NoError(t, err)
-	found, err := loopdev.Find(dev, ino)
+	found, err := loopdev.Find(f)
 	require.NoError(t, err)
 	return found
 }

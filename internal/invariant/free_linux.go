@@ -19,11 +19,7 @@ func Free(image string) (found []Violation) {
 		return unknown(exclusive, err)
 	}
 	defer func() { _ = f.Close() }()
-	dev, ino, err := loopdev.Identity(f)
-	if err != nil {
-		return unknown(exclusive, err)
-	}
-	devices, err := loopdev.Find(dev, ino)
+	devices, err := loopdev.Find(f)
 	if err != nil {
 		return unknown(exclusive, err)
 	}

@@ -106,13 +106,13 @@ func SetCapacity(device *os.File) error {
 // Keep takes back a [Detach] that waits for the last user, or autoclear: the
 // open device stays bound when it is closed.
 func Keep(device *os.File) error {
-	status, err := unix.IoctlLoopGetStatus64(int(device.Fd()))
-	if err != nil || status.Flags&unix.LO_FLAGS_AUTOCLEAR == 0 {
+	s, err := status(device)
+	if err != nil || s.Flags&unix.LO_FLAGS_AUTOCLEAR == 0 {
 		return err
 	}
 	crashpoint.Step("loop keep")
-	status.Flags &^= unix.LO_FLAGS_AUTOCLEAR
-	if err := unix.IoctlLoopSetStatus64(int(device.Fd()), status); err != nil {
+	s.Flags &^= unix.LO_FLAGS_AUTOCLEAR
+	if err := unix.IoctlLoopSetStatus64(int(device.Fd()), s); err != nil {
 		return fmt.Errorf("keep %s attached: %w", device.Name(), err)
 	}
 	return nil

@@ -17,8 +17,7 @@ func Example() {
 		return
 	}
 	defer f.Close()
-	dev, ino, _ := loopdev.Identity(f)
-	if found, _ := loopdev.Find(dev, ino); len(found) > 0 {
+	if found, _ := loopdev.Find(f); len(found) > 0 {
 		fmt.Println("already", found[0].Path)
 		return
 	}

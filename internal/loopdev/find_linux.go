@@ -7,21 +7,30 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/csikit/csikit/internal/watch"
 )
 
 // Each calls visit for every bound loop device of the machine, open for
 // reading and closed after the call, until visit returns an error. Devices that
 // come or go meanwhile may be left out. An error of the kernel ends the walk:
 // half a list would let a file be attached twice.
-func Each(visit func(*os.File, Info) error) error {
+//
+// The kernel asks the file system of the backing file, which may be a share of
+// somebody else whose server is dead or silent. A device of which nothing is
+// learned is left out, unless mine, given the path of the backing file that
+// sysfs has, says that the caller may be looking for it: then Each returns an
+// error, after a second at most.
+func Each(mine func(backing string) bool, visit func(*os.File, Info) error) error {
 	names, err := boundOnes()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if err := visitOne(name, visit); err != nil && !errors.Is(err, ErrUnbound) {
+		if err := visitOne(name, mine, visit); err != nil {
 			return err
 		}
 	}
@@ -46,7 +55,7 @@ func boundOnes() (bound []string, err error) {
 	return bound, err
 }
 
-func visitOne(name string, visit func(*os.File, Info) error) error {
+func visitOne(name string, mine func(string) bool, visit func(*os.File, Info) error) error {
 	device, err := open(name, os.O_RDONLY)
 	if errors.Is(err, unix.ENXIO) || errors.Is(err, fs.ErrNotExist) {
 		return nil // detached or removed since it was listed
@@ -56,23 +65,61 @@ func visitOne(name string, visit func(*os.File, Info) error) error {
 	}
 	defer func() { _ = device.Close() }()
 	info, err := Status(device)
-	if err != nil {
-		return err
+	if err == nil {
+		return visit(device, info)
 	}
-	return visit(device, info)
+	if errors.Is(err, ErrUnbound) {
+		return nil
+	}
+	text, readErr := os.ReadFile("/sys/block/" + name + "/loop/backing_file")
+	switch backing := strings.TrimSuffix(string(text), "\n"); {
+	case errors.Is(readErr, fs.ErrNotExist): // detached meanwhile
+		return nil
+	case readErr != nil || mine(backing):
+		return fmt.Errorf("whether %s, of a file %q, is a device of the one looked for cannot be told: %w (its server may be dead: detach it with losetup -d)",
+			device.Name(), backing, errors.Join(err, readErr))
+	}
+	return nil
 }
 
-// Find lists the loop devices that are bound to the file with these device and
-// inode numbers; see [Identity].
-func Find(dev, ino uint64) ([]Info, error) {
+// Find lists the loop devices that are bound to an open file. A device of which
+// nothing is learned counts as bound to another file if the path of its backing
+// file differs in the last two elements, and is an error otherwise: an earlier
+// process may have seen the same file below another mount point.
+func Find(backing *os.File) ([]Info, error) {
+	dev, ino, err := Identity(backing)
+	if err != nil {
+		return nil, err
+	}
 	var found []Info
-	err := Each(func(_ *os.File, info Info) error {
+	err = eachOf(backing, func(_ *os.File, info Info) error {
 		if info.Device == dev && info.Inode == ino {
 			found = append(found, info)
 		}
 		return nil
 	})
 	return found, err
+}
+
+// eachOf is Each for a caller who looks for the devices of one file.
+func eachOf(backing *os.File, visit func(*os.File, Info) error) error {
+	own, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", backing.Fd()))
+	if err != nil {
+		return err
+	}
+	return Each(func(other string) bool { return sameEnd(own, other, 2) }, visit)
+}
+
+// sameEnd reports whether the last n elements of two paths are the same, or as
+// many as the shorter one has.
+func sameEnd(a, b string, n int) bool {
+	as, bs := strings.Split(strings.Trim(a, "/"), "/"), strings.Split(strings.Trim(b, "/"), "/")
+	for i := 1; i <= min(n, len(as), len(bs)); i++ {
+		if as[len(as)-i] != bs[len(bs)-i] {
+			return false
+		}
+	}
+	return true
 }
 
 // Identity returns the numbers that identify an open file: what [Info] has as
@@ -85,10 +132,29 @@ func Identity(f *os.File) (dev, ino uint64, err error) {
 	return uint64(st.Dev), st.Ino, nil
 }
 
+// patience is how long the file system of a backing file may take to answer.
+var patience = time.Second
+
+// asked are the devices of which nothing was learned in time.
+var asked watch.Watch
+
+// status asks the kernel, which asks the file system of the backing file.
+func status(device *os.File) (*unix.LoopInfo64, error) {
+	raw, err := device.SyscallConn() // keeps the descriptor until the kernel returns
+	if err != nil {
+		return nil, err
+	}
+	return watch.Call(&asked, device.Name(), patience, func() (s *unix.LoopInfo64, err error) {
+		closed := raw.Control(func(fd uintptr) { s, err = unix.IoctlLoopGetStatus64(int(fd)) })
+		return s, errors.Join(closed, err)
+	})
+}
+
 // Status says what an open loop device is bound to. [ErrUnbound] is returned
-// if it is bound to nothing.
+// if it is bound to nothing. It is an error if the backing file is on a share
+// that does not answer within a second.
 func Status(device *os.File) (Info, error) {
-	s, err := unix.IoctlLoopGetStatus64(int(device.Fd()))
+	s, err := status(device)
 	if errors.Is(err, unix.ENXIO) {
 		return Info{}, fmt.Errorf("%s: %w", device.Name(), ErrUnbound)
 	}

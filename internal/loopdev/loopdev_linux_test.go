@@ -34,19 +34,12 @@ func attach(t *testing.T, image string, o loopdev.Options) *os.File {
 	return device
 }
 
-func identity(t *testing.T, path string) (dev, ino uint64) {
+func find(t *testing.T, path string) []loopdev.Info {
 	t.Helper()
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer func() { _ = f.Close() }()
-	dev, ino, err = loopdev.Identity(f)
-	require.NoError(t, err)
-	return dev, ino
-}
-
-func find(t *testing.T, dev, ino uint64) []loopdev.Info {
-	t.Helper()
-	found, err := loopdev.Find(dev, ino)
+	found, err := loopdev.Find(f)
 	require.NoError(t, err)
 	return found
 }
@@ -61,20 +54,18 @@ func size(t *testing.T, device *os.File) int64 {
 func TestR17_FoundByDeviceAndInodeNotByName(t *testing.T) {
 	looptest.NeedRoot(t)
 	image := looptest.Image(t, 4*mib)
-	dev, ino := identity(t, image)
-	require.Empty(t, find(t, dev, ino))
+	require.Empty(t, find(t, image))
 	device := attach(t, image, loopdev.Options{})
 	require.NoError(t, os.Rename(image, image+".renamed"))
 	require.NoError(t, os.WriteFile(image, nil, 0o600), "another file takes the name")
 
-	found := find(t, dev, ino)
+	found := find(t, image+".renamed")
 	require.Len(t, found, 1)
 	require.Equal(t, device.Name(), found[0].Path)
 	require.True(t, found[0].DirectIO, "ext4, xfs and btrfs allow direct I/O")
 	require.False(t, found[0].ReadOnly || found[0].Autoclear)
 	require.Zero(t, found[0].Offset+found[0].SizeLimit+found[0].BackingDevice)
-	other, otherIno := identity(t, image)
-	require.Empty(t, find(t, other, otherIno))
+	require.Empty(t, find(t, image))
 }
 
 func TestAttach_ReadOnly(t *testing.T) {
@@ -131,27 +122,25 @@ func TestAttach_DirectIOFallsBack(t *testing.T) {
 func TestAutoclear_GoesAtLastClose(t *testing.T) {
 	looptest.NeedRoot(t)
 	image := looptest.Image(t, 4*mib)
-	dev, ino := identity(t, image)
 	device := attach(t, image, loopdev.Options{Autoclear: true})
-	require.True(t, find(t, dev, ino)[0].Autoclear)
+	require.True(t, find(t, image)[0].Autoclear)
 	require.NoError(t, device.Close())
-	require.Eventually(t, func() bool { return len(find(t, dev, ino)) == 0 }, 3*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(find(t, image)) == 0 }, 3*time.Second, 10*time.Millisecond)
 }
 
 func TestDetach_WaitsForTheLastUser(t *testing.T) {
 	looptest.NeedRoot(t)
 	image := looptest.Image(t, 4*mib)
-	dev, ino := identity(t, image)
 	device := attach(t, image, loopdev.Options{})
 	user, err := os.Open(device.Name())
 	require.NoError(t, err)
 	require.NoError(t, loopdev.Detach(device))
 	require.NoError(t, device.Close())
-	require.Len(t, find(t, dev, ino), 1, "still open elsewhere")
+	require.Len(t, find(t, image), 1, "still open elsewhere")
 	_, err = user.ReadAt(make([]byte, 512), mib)
 	require.NoError(t, err, "the user goes on undisturbed")
 	require.NoError(t, user.Close())
-	require.Eventually(t, func() bool { return len(find(t, dev, ino)) == 0 }, 3*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(find(t, image)) == 0 }, 3*time.Second, 10*time.Millisecond)
 
 	again, err := os.Open(device.Name())
 	require.NoError(t, err)
@@ -165,7 +154,6 @@ func TestDetach_WaitsForTheLastUser(t *testing.T) {
 func TestKeep_TakesADetachBack(t *testing.T) {
 	looptest.NeedRoot(t)
 	image := looptest.Image(t, 4*mib)
-	dev, ino := identity(t, image)
 	device := attach(t, image, loopdev.Options{})
 	user, err := os.Open(device.Name())
 	require.NoError(t, err)
@@ -175,7 +163,7 @@ func TestKeep_TakesADetachBack(t *testing.T) {
 	require.NoError(t, device.Close())
 	require.NoError(t, loopdev.Keep(user))
 	require.NoError(t, user.Close())
-	found := find(t, dev, ino)
+	found := find(t, image)
 	require.Len(t, found, 1)
 	require.False(t, found[0].Autoclear)
 	again, err := os.Open(found[0].Path)
@@ -219,7 +207,6 @@ func TestAttach_ConcurrentlyGivesEachItsOwn(t *testing.T) {
 func TestAttach_ErrorsAttachNothing(t *testing.T) {
 	looptest.NeedRoot(t)
 	image := looptest.Image(t, mib)
-	dev, ino := identity(t, image)
 	f, err := os.OpenFile(image, os.O_RDWR, 0)
 	require.NoError(t, err)
 	defer func() { _ = f.Close() }()
@@ -233,20 +220,23 @@ func TestAttach_ErrorsAttachNothing(t *testing.T) {
 	defer func() { _ = dir.Close() }()
 	_, err = loopdev.Attach(t.Context(), dir, loopdev.Options{})
 	require.ErrorContains(t, err, dir.Name())
-	require.Empty(t, find(t, dev, ino))
+	require.Empty(t, find(t, image))
 }
 
 func TestEach_StopsAtAnError(t *testing.T) {
 	looptest.NeedRoot(t)
 	looptest.Device(t, mib)
 	enough := errors.New("enough")
-	require.ErrorIs(t, loopdev.Each(func(*os.File, loopdev.Info) error { return enough }), enough)
+	require.ErrorIs(t, loopdev.Each(func(string) bool { return true }, func(*os.File, loopdev.Info) error { return enough }), enough)
 }
 
 func BenchmarkFind(b *testing.B) {
 	looptest.NeedRoot(b)
-	looptest.Device(b, mib)
+	f, err := os.Open(looptest.Image(b, mib))
+	require.NoError(b, err)
+	defer func() { _ = f.Close() }()
+	looptest.Attach(b, f.Name())
 	for b.Loop() {
-		_, _ = loopdev.Find(1, 1)
+		_, _ = loopdev.Find(f)
 	}
 }

@@ -16,11 +16,7 @@ var ErrForeign = errors.New("attached by somebody else")
 // if it is not attached. [ErrForeign] is returned if there are several, which do
 // not know of each other's writes, or if it shows a part of the file.
 func Of(backing *os.File) (*Info, error) {
-	dev, ino, err := Identity(backing)
-	if err != nil {
-		return nil, err
-	}
-	found, err := Find(dev, ino)
+	found, err := Find(backing)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -51,7 +47,7 @@ func DetachAll(ctx context.Context, backing *os.File) error {
 	if err != nil {
 		return err
 	}
-	err = Each(func(device *os.File, info Info) error {
+	err = eachOf(backing, func(device *os.File, info Info) error {
 		if info.Device != dev || info.Inode != ino {
 			return nil
 		}
@@ -116,14 +112,10 @@ func Follow(backing *os.File) error {
 // detached get two seconds, or until ctx ends: every process that looks for
 // its own devices holds each of them for an instant.
 func Unused(ctx context.Context, backing *os.File) (bool, error) {
-	dev, ino, err := Identity(backing)
-	if err != nil {
-		return false, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	for {
-		found, err := Find(dev, ino)
+		found, err := Find(backing)
 		if err != nil || len(found) == 0 {
 			return err == nil, err
 		}
