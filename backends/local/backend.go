@@ -56,8 +56,15 @@ func New(o Options) (*Backend, error) {
 	return &Backend{o: o, locks: namelock.File(filepath.Join(o.Pool, "lock"))}, nil
 }
 
-// Traits implements [csi.Describer].
-func (b *Backend) Traits() csi.Traits { return csi.Traits{TopologyKeys: []string{TopologyKey}} }
+// Traits implements [csi.Describer]. Many nodes may read, in so far as there are
+// many where the volume is: that is what Kubernetes asks of a ReadOnlyMany claim,
+// whose pods the topology brings to the one node.
+func (b *Backend) Traits() csi.Traits {
+	modes := []csi.AccessMode{
+		csi.SingleNodeWriter, csi.SingleNodeReaderOnly, csi.SingleNodeSingleWriter, csi.SingleNodeMultiWriter, csi.MultiNodeReaderOnly,
+	}
+	return csi.Traits{Mount: modes, Block: modes, TopologyKeys: []string{TopologyKey}}
+}
 
 // DescribeNode implements [csi.NodeDescriber].
 func (b *Backend) DescribeNode(context.Context) (csi.NodeInfo, error) {

@@ -228,3 +228,14 @@ func TestCancelledContext(t *testing.T) {
 	_, err := b.Locate(ctx, csi.NodeVolume{ID: v.ID})
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+// TestManyReadersButOneWriter: a ReadOnlyMany claim is MULTI_NODE_READER_ONLY,
+// although the volume has one node; writers of many nodes are refused.
+func TestManyReadersButOneWriter(t *testing.T) {
+	traits := open(t, t.TempDir()).Traits()
+	for _, modes := range [][]csi.AccessMode{traits.Mount, traits.Block} {
+		require.Contains(t, modes, csi.MultiNodeReaderOnly)
+		require.NotContains(t, modes, csi.MultiNodeSingleWriter)
+		require.NotContains(t, modes, csi.MultiNodeMultiWriter)
+	}
+}

@@ -20,6 +20,9 @@ type driver struct {
 	// system and volume type takes.
 	parameters map[string]string
 	size       string
+	// shared are parameters of volumes for several nodes, shareable a size of one.
+	shared    map[string]string
+	shareable string
 	// topologyKey is one of the keys of its nodes; containers are those of its
 	// node pod.
 	topologyKey string
@@ -30,6 +33,8 @@ type driver struct {
 	// mutable are parameters of a VolumeAttributesClass; nil if volumes cannot
 	// be modified.
 	mutable map[string]string
+	// images matches the backing files of its loop devices.
+	images string
 	// capacity says that the scheduler knows what is free.
 	capacity bool
 }
@@ -38,13 +43,18 @@ var drivers = []*driver{{
 	short: "local", name: "local.csi.csikit.dev", objects: "local-csi-csikit-dev",
 	parameters:  map[string]string{"allocation": "thin"},
 	size:        "400Mi",
+	shareable:   "400Mi",
 	topologyKey: "topology.local.csi.csikit.dev/node", containers: []string{"driver", "csi-provisioner", "csi-snapshotter"},
 	inline: map[string]string{"size": "400Mi"}, capacity: true,
+	images: "^(/var/lib/csikit/pool)?/(volumes|ephemeral)/.*/image",
 }, {
 	short: "ebs", name: "ebs.csi.aws.com", objects: "ebs-csi-aws-com",
 	parameters:  map[string]string{"type": "gp3"},
 	size:        "1Gi",
+	shared:      map[string]string{"type": "io2", "iops": "200"},
+	shareable:   "4Gi",
 	topologyKey: "topology.ebs.csi.aws.com/zone", containers: []string{"driver"},
+	images: "^(/var/lib/ec2test)?/images/vol-",
 	attach: true, mutable: map[string]string{"throughput": "200"},
 }}
 
