@@ -57,14 +57,21 @@ install_ebs() {
 	kubectl -n ebs-csi-aws-com rollout status deployment/ebs-csi-aws-com-controller --timeout=3m
 }
 
+# A pool on xfs: only with reflink can a raw device be copied while pods use it.
+# It is shared, since pods mount it HostToContainer, which the root of this
+# machine does not allow if it is private.
+pool() {
+	mkdir -p /var/lib/csikit/pool
+	truncate -s 200G /var/lib/csikit/pool.img
+	mkfs.xfs -q -f /var/lib/csikit/pool.img
+	mount -o loop /var/lib/csikit/pool.img /var/lib/csikit/pool
+	mount --make-shared /var/lib/csikit/pool
+}
+
 up() {
 	# Snapshots of node-local volumes are made by each node's snapshotter.
 	HK8S_DISTRIBUTED=1 "$CLUSTER/up.sh"
-	# The pool is mounted HostToContainer, which the root of this machine, if it
-	# is private, does not allow.
-	mkdir -p /var/lib/csikit/pool
-	mount --bind /var/lib/csikit/pool /var/lib/csikit/pool
-	mount --make-shared /var/lib/csikit/pool
+	pool
 	images
 	local d
 	for d in $DRIVERS; do "install_$d"; done
