@@ -32,6 +32,7 @@ type Backend struct {
 	volumesNamed   *poll.Poller[[]types.Volume]
 	snapshots      *poll.Poller[types.Snapshot]
 	snapshotsNamed *poll.Poller[[]types.Snapshot]
+	groupsNamed    *poll.Poller[[]types.Snapshot]
 	instances      *poll.Poller[types.Instance]
 	modifications  *poll.Poller[types.VolumeModification]
 	times          times
@@ -44,18 +45,19 @@ type Backend struct {
 }
 
 var (
-	_ csi.Backend        = (*Backend)(nil)
-	_ csi.Describer      = (*Backend)(nil)
-	_ csi.AccessChecker  = (*Backend)(nil)
-	_ csi.Attacher       = (*Backend)(nil)
-	_ csi.Expander       = (*Backend)(nil)
-	_ csi.Modifier       = (*Backend)(nil)
-	_ csi.Snapshotter    = (*Backend)(nil)
-	_ csi.Cloner         = (*Backend)(nil)
-	_ csi.VolumeLister   = (*Backend)(nil)
-	_ csi.SnapshotLister = (*Backend)(nil)
-	_ csi.NodeDescriber  = (*Backend)(nil)
-	_ csi.Prober         = (*Backend)(nil)
+	_ csi.Backend          = (*Backend)(nil)
+	_ csi.Describer        = (*Backend)(nil)
+	_ csi.AccessChecker    = (*Backend)(nil)
+	_ csi.Attacher         = (*Backend)(nil)
+	_ csi.Expander         = (*Backend)(nil)
+	_ csi.Modifier         = (*Backend)(nil)
+	_ csi.Snapshotter      = (*Backend)(nil)
+	_ csi.GroupSnapshotter = (*Backend)(nil)
+	_ csi.Cloner           = (*Backend)(nil)
+	_ csi.VolumeLister     = (*Backend)(nil)
+	_ csi.SnapshotLister   = (*Backend)(nil)
+	_ csi.NodeDescriber    = (*Backend)(nil)
+	_ csi.Prober           = (*Backend)(nil)
 )
 
 var errClosed = errors.New("the backend is closed")
@@ -81,7 +83,8 @@ func New(o Options) (*Backend, error) {
 	b.volumes = poll.New(scope, mostValues, b.fetchVolumes)
 	b.volumesNamed = poll.New(scope, mostValues, b.fetchVolumesNamed)
 	b.snapshots = poll.New(scope, mostValues, b.fetchSnapshots)
-	b.snapshotsNamed = poll.New(scope, mostValues, b.fetchSnapshotsNamed)
+	b.snapshotsNamed = poll.New(scope, mostValues, b.fetchSnapshotsNamed(tagSnapshotName))
+	b.groupsNamed = poll.New(scope, mostValues, b.fetchSnapshotsNamed(tagGroupName))
 	b.instances = poll.New(scope, mostValues, b.fetchInstances)
 	b.modifications = poll.New(scope, mostValues, b.fetchModifications)
 	b.changes = gather.NewQueue(&b.group, b.runChange)

@@ -54,6 +54,7 @@ var apis = map[string]apiTraits{
 	"DetachVolume":                 traitsChange,
 	"ModifyVolume":                 traitsOnce,
 	"CreateSnapshot":               traitsOnce,
+	"CreateSnapshots":              traitsOnce,
 	"DeleteSnapshot":               traitsChange,
 	"CreateTags":                   {again: true, burst: 100, rate: 10},
 	"DeleteTags":                   {again: true, burst: 100, rate: 10},

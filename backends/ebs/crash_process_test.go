@@ -40,6 +40,7 @@ const mostLate = time.Second
 type process struct {
 	w       *world
 	client  csipb.ControllerClient
+	groups  csipb.GroupControllerClient
 	driver  *csi.Driver
 	backend *ebs.Backend
 	dies    death
@@ -66,7 +67,7 @@ func (w *world) start(dies death) *process {
 	}
 	conn := inProcess{}
 	p.driver.Register(conn)
-	p.client = csipb.NewControllerClient(conn)
+	p.client, p.groups = csipb.NewControllerClient(conn), csipb.NewGroupControllerClient(conn)
 	return p
 }
 

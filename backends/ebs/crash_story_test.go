@@ -85,6 +85,28 @@ func (w *world) snapshotStory() error {
 	)
 }
 
+// groupStory is the life of a group of snapshots, of two of the three volumes of
+// a node.
+func (w *world) groupStory() error {
+	var members []*claim
+	var attach []func() error
+	for range 3 {
+		c := &claim{w: w, name: w.next("pvc"), gib: 1}
+		members = append(members, c)
+		attach = append(attach, func() error { return inOrder(c.create, func() error { return c.attach(node1) }) })
+	}
+	g := &groupCut{w: w, name: w.next("group")}
+	var remove []func() error
+	for _, c := range members {
+		remove = append(remove, func() error { return inOrder(func() error { return c.detach(node1) }, c.remove) })
+	}
+	return inOrder(
+		func() error { return together(attach...) },
+		func() error { g.of = []string{members[0].id, members[1].id}; return g.create() },
+		func() error { return together(append(remove, g.remove)...) },
+	)
+}
+
 // failedStory asks for a volume that EC2 takes back because of its key. The
 // answer is final: nobody will ask again or delete it, so nothing may be left.
 func (w *world) failedStory() error {

@@ -31,7 +31,7 @@ func crashSeeds() (n int, all bool) {
 func TestCrash_EveryStep(t *testing.T) {
 	o := ec2test.Options{Timings: ec2test.EC2Timings().Scale(0.01), Lag: ec2test.Span{Max: 50 * time.Millisecond}, Latency: ec2test.Constant(3 * time.Millisecond)}
 	_, all := crashSeeds()
-	stories := map[string]func(*world) error{"volume": (*world).volumeStory, "snapshot": (*world).snapshotStory}
+	stories := map[string]func(*world) error{"volume": (*world).volumeStory, "snapshot": (*world).snapshotStory, "group": (*world).groupStory}
 	for name, story := range stories {
 		t.Run(name, func(t *testing.T) {
 			steps := 0
@@ -71,7 +71,7 @@ func TestCrash_Seeds(t *testing.T) {
 			w := newWorld(t, uint64(seed), roughEC2())
 			w.rough()
 			var group sync.WaitGroup
-			for i, story := range []func(*world) error{(*world).volumeStory, (*world).snapshotStory, (*world).volumeStory, (*world).failedStory} {
+			for i, story := range []func(*world) error{(*world).volumeStory, (*world).snapshotStory, (*world).volumeStory, (*world).failedStory, (*world).groupStory} {
 				group.Go(func() {
 					if err := story(w); err != nil {
 						t.Errorf("seed %d, story %d: %v", seed, i, err)

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	csipb "github.com/container-storage-interface/spec/lib/go/csi"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -92,11 +91,11 @@ const rpcTimeout = time.Minute
 const mostRetries = 200
 
 // An rpcMethod is a method of the client as a function.
-type rpcMethod[In, Out any] func(csipb.ControllerClient, context.Context, *In, ...grpc.CallOption) (*Out, error)
+type rpcMethod[C, In, Out any] func(C, context.Context, *In, ...grpc.CallOption) (*Out, error)
 
 // rpc calls as a sidecar does: an error that says nothing about the outcome, or
 // the death of the controller, is tried again.
-func rpc[In, Out any](w *world, name string, call rpcMethod[In, Out], in *In) (*Out, error) {
+func rpc[C, In, Out any](w *world, name string, call rpcMethod[C, In, Out], in *In) (*Out, error) {
 	pause := time.Second
 	var err error
 	for range mostRetries {
@@ -124,9 +123,17 @@ func rpc[In, Out any](w *world, name string, call rpcMethod[In, Out], in *In) (*
 	return nil, fmt.Errorf("%s is still not done after %d tries: %w", name, mostRetries, err)
 }
 
+// client is the one of a process's clients that has the method.
+func client[C any](p *process) C {
+	if c, ok := any(p.groups).(C); ok {
+		return c
+	}
+	return any(p.client).(C)
+}
+
 // once makes one call to the controller that runs. If that dies, nobody hears
 // its answer.
-func once[In, Out any](w *world, call rpcMethod[In, Out], in *In) (*Out, error) {
+func once[C, In, Out any](w *world, call rpcMethod[C, In, Out], in *In) (*Out, error) {
 	type answer struct {
 		out *Out
 		err error
@@ -136,7 +143,7 @@ func once[In, Out any](w *world, call rpcMethod[In, Out], in *In) (*Out, error) 
 	defer cancel()
 	answered := make(chan answer, 1)
 	w.group.Go(func() {
-		out, err := call(p.client, ctx, in)
+		out, err := call(client[C](p), ctx, in)
 		answered <- answer{out, err}
 	})
 	select {

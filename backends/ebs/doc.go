@@ -33,7 +33,7 @@
 //
 // # Not offered
 //
-// Group snapshots, volume health, NVMe statistics, and removal of the start-up
+// Volume health, NVMe statistics, and removal of the start-up
 // taint are not here yet. blockAttachUntilInitialized is accepted and does
 // nothing.
 package ebs

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/csikit/csikit/internal/poll"
 )
 
 func (b *Backend) listVolumes(ctx context.Context, filters ...types.Filter) iter.Seq2[types.Volume, error] {
@@ -48,11 +50,13 @@ func (b *Backend) fetchSnapshots(ctx context.Context, ids []string) (map[string]
 	})
 }
 
-func (b *Backend) fetchSnapshotsNamed(ctx context.Context, names []string) (map[string][]types.Snapshot, error) {
-	return collect(b.listSnapshots(ctx, self, filter("tag:"+tagSnapshotName, literals(names)...)), func(m map[string][]types.Snapshot, s types.Snapshot) {
-		name := tagValue(s.Tags, tagSnapshotName)
-		m[name] = append(m[name], s)
-	})
+func (b *Backend) fetchSnapshotsNamed(tag string) poll.Read[[]types.Snapshot] {
+	return func(ctx context.Context, names []string) (map[string][]types.Snapshot, error) {
+		return collect(b.listSnapshots(ctx, self, filter("tag:"+tag, literals(names)...)), func(m map[string][]types.Snapshot, s types.Snapshot) {
+			name := tagValue(s.Tags, tag)
+			m[name] = append(m[name], s)
+		})
+	}
 }
 
 func (b *Backend) fetchInstances(ctx context.Context, ids []string) (map[string]types.Instance, error) {

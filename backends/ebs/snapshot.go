@@ -36,7 +36,7 @@ func (b *Backend) CreateSnapshot(ctx context.Context, spec csi.SnapshotSpec) (*c
 		return nil, err
 	}
 	if aws.ToString(made.VolumeId) == spec.Volume.ID { // else the framework refuses it
-		if err := b.finish(ctx, made, p, fresh); err != nil {
+		if err := b.finish(ctx, []types.Snapshot{*made}, p, fresh); err != nil {
 			return nil, err
 		}
 	}
@@ -47,25 +47,47 @@ func (b *Backend) CreateSnapshot(ctx context.Context, spec csi.SnapshotSpec) (*c
 // snapshots: if one of this name may just have been cut, by this process or by
 // one that ran until this one started, it looks until that would be seen.
 func (b *Backend) snapshotNamed(ctx context.Context, name string) (*types.Snapshot, error) {
-	certain := b.started.Add(b.o.Consistency)
-	if at, ok := b.uncertain.Load(name); ok {
-		certain = at.(time.Time).Add(b.o.Consistency)
-	}
-	list, _, err := b.snapshotsNamed.Find(ctx, name, time.Until(certain))
+	list, _, err := b.snapshotsNamed.Find(ctx, name, time.Until(b.certain(name)))
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
 	b.uncertain.Delete(name)
-	oldest := slices.MinFunc(list, func(a, b types.Snapshot) int {
-		return cmp.Or(aws.ToTime(a.StartTime).Compare(aws.ToTime(b.StartTime)), cmp.Compare(*a.SnapshotId, *b.SnapshotId))
-	})
-	if oldest.State != types.SnapshotStateError {
-		return &oldest, nil
+	oldest := slices.MinFunc(list, byAge)
+	return &oldest, b.deleteFailed(ctx, []types.Snapshot{oldest})
+}
+
+// certain is when reads show what may have been cut by a name.
+func (b *Backend) certain(name string) time.Time {
+	if at, ok := b.uncertain.Load(name); ok {
+		return at.(time.Time).Add(b.o.Consistency)
 	}
-	if err := b.DeleteSnapshot(ctx, csi.SnapshotRef{ID: *oldest.SnapshotId}); err != nil && !errors.Is(err, csi.ErrNotFound) {
-		return nil, err
+	return b.started.Add(b.o.Consistency)
+}
+
+func byAge(a, b types.Snapshot) int {
+	return cmp.Or(aws.ToTime(a.StartTime).Compare(aws.ToTime(b.StartTime)), cmp.Compare(*a.SnapshotId, *b.SnapshotId))
+}
+
+// deleteFailed deletes all if one of them has failed, and says so.
+func (b *Backend) deleteFailed(ctx context.Context, list []types.Snapshot) error {
+	i := slices.IndexFunc(list, func(s types.Snapshot) bool { return s.State == types.SnapshotStateError })
+	if i < 0 {
+		return nil
 	}
-	return nil, fmt.Errorf("%w: snapshot %s failed and was deleted: %s", csi.ErrUnavailable, *oldest.SnapshotId, aws.ToString(oldest.StateMessage))
+	if err := b.deleteAll(ctx, list); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: snapshot %s failed and was deleted: %s", csi.ErrUnavailable, *list[i].SnapshotId, aws.ToString(list[i].StateMessage))
+}
+
+// deleteAll deletes snapshots, of which some may be gone.
+func (b *Backend) deleteAll(ctx context.Context, list []types.Snapshot) error {
+	for _, s := range list {
+		if err := b.DeleteSnapshot(ctx, csi.SnapshotRef{ID: *s.SnapshotId}); err != nil && !errors.Is(err, csi.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *Backend) cut(ctx context.Context, spec csi.SnapshotSpec, p *snapshotParameters) (*types.Snapshot, error) {
@@ -137,8 +159,13 @@ func (b *Backend) ListSnapshots(ctx context.Context, q csi.ListQuery) iter.Seq2[
 }
 
 func toSnapshot(s *types.Snapshot) *csi.Snapshot {
+	group := ""
+	if tagValue(s.Tags, tagGroupName) != "" {
+		group = tagValue(s.Tags, tagSnapshotName)
+	}
 	return &csi.Snapshot{
-		ID: aws.ToString(s.SnapshotId), VolumeID: aws.ToString(s.VolumeId), Size: int64(aws.ToInt32(s.VolumeSize)) * gib,
+		Group: group,
+		ID:    aws.ToString(s.SnapshotId), VolumeID: aws.ToString(s.VolumeId), Size: int64(aws.ToInt32(s.VolumeSize)) * gib,
 		Created: aws.ToTime(s.StartTime), Ready: s.State == types.SnapshotStateCompleted,
 	}
 }

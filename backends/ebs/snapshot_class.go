@@ -56,21 +56,25 @@ func (p *snapshotParameters) check() error {
 	return checkTagTexts(p.tags, nil)
 }
 
-// finish does what is left to do for a snapshot. If EC2 refuses that for good,
-// a snapshot that was just cut is deleted again.
-func (b *Backend) finish(ctx context.Context, s *types.Snapshot, p *snapshotParameters, fresh bool) error {
-	err := b.restoreFast(ctx, s, p)
-	if err == nil {
-		err = b.lock(ctx, s, p, fresh)
+// finish does what is left to do for snapshots. If EC2 refuses that for good,
+// those that were just cut are deleted again.
+func (b *Backend) finish(ctx context.Context, list []types.Snapshot, p *snapshotParameters, fresh bool) (err error) {
+	for _, s := range list {
+		if err = b.restoreFast(ctx, &s, p); err == nil {
+			err = b.lock(ctx, &s, p, fresh)
+		}
+		if err != nil {
+			break
+		}
 	}
 	switch {
 	case err == nil, errors.Is(err, csi.ErrUnavailable), errors.Is(err, csi.ErrPending):
 		return err
 	case !fresh: // a final error would say that there is no snapshot
-		return fmt.Errorf("%w: snapshot %s exists and is kept, but is not as asked for: %s", csi.ErrUnavailable, *s.SnapshotId, err)
+		return fmt.Errorf("%w: snapshot %s exists and is kept, but is not as asked for: %s", csi.ErrUnavailable, *list[0].SnapshotId, err)
 	}
-	if undo := b.DeleteSnapshot(ctx, csi.SnapshotRef{ID: *s.SnapshotId}); undo != nil && !errors.Is(undo, csi.ErrNotFound) {
-		return fmt.Errorf("%w: snapshot %s is not as asked for (%s) and could not be deleted: %w", csi.ErrUnavailable, *s.SnapshotId, err, undo)
+	if undo := b.deleteAll(ctx, list); undo != nil {
+		return fmt.Errorf("%w: snapshot %s is not as asked for (%s) and could not be deleted: %w", csi.ErrUnavailable, *list[0].SnapshotId, err, undo)
 	}
 	return err
 }

@@ -24,7 +24,7 @@ const (
 
 // reservedTags cannot be set or deleted by parameters; those that end in a
 // slash or colon are prefixes.
-var reservedTags = []string{tagVolumeName, tagSnapshotName, "ebs.csi.aws.com/", "kubernetes.io/", "KubernetesCluster", "aws:"}
+var reservedTags = []string{tagVolumeName, tagSnapshotName, tagGroupName, "ebs.csi.aws.com/", "kubernetes.io/", "KubernetesCluster", "aws:"}
 
 // tagFields are what a template of a tag may name: those of a volume and those
 // of a snapshot, of which the others stay empty.
