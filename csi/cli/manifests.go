@@ -90,6 +90,7 @@ func (m *manifests) manifestFlags() {
 		c.Sidecars[name] = version
 		return nil
 	})
+	m.flags.BoolVar(&c.GroupSnapshots, "group-snapshots", false, "turn group snapshots on; needs their CRDs, or the sidecar makes no snapshots at all")
 	m.flags.Var(newChoice(&m.form, deploy.Forms...), "form", "`form` of the output: plain, kustomize (a base) or helm (a chart)")
 	m.flags.StringVar(&m.into, "into", "", "`directory` to write the files into; empty prints them")
 	m.flags.BoolVar(&m.samples, "samples", false, "print samples of classes, claims, pods and snapshots instead")

@@ -28,6 +28,10 @@ type Config struct {
 	// Sidecars maps a sidecar's name to another version (v1.2.3) or to a whole
 	// image name.
 	Sidecars map[string]string
+	// GroupSnapshots turns group snapshots on, which have to be turned on in the
+	// cluster's snapshot controller too. Only with their CRDs: without them
+	// the sidecar makes no snapshots at all.
+	GroupSnapshots bool
 	// DefaultFSType is the file system of volumes whose class names none.
 	DefaultFSType string
 	// Hints are the driver's.

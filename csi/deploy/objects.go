@@ -1,6 +1,8 @@
 package deploy
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,6 +36,9 @@ func Objects(d Driver, c Config) ([]Object, error) {
 
 func newPlan(d Driver, c Config) (*plan, error) {
 	c, err := c.Complete(d.Name())
+	if err == nil && c.GroupSnapshots && !d.Offers(canGroup) {
+		err = fmt.Errorf("driver %s has no group snapshots", d.Name())
+	}
 	return &plan{Config: c, driver: d, name: objectName(d.Name())}, err
 }
 

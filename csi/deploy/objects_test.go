@@ -263,3 +263,32 @@ func TestAbilitiesAreSpeltAsInPackageCSI(t *testing.T) {
 }
 
 type locator struct{ csi.Locator }
+
+// Group snapshots need CRDs, without which the sidecar stands still: they are
+// never turned on unasked.
+func TestGroupSnapshotsAreTurnedOnByTheOperator(t *testing.T) {
+	group := cloud
+	group.offers = append(slices.Clone(cloud.offers), canGroup)
+	config := configs[cloud.name]
+	for _, on := range []bool{false, true} {
+		config.GroupSnapshots = on
+		all, err := Objects(group, config)
+		require.NoError(t, err)
+		pod := one[*appsv1.Deployment](t, all, "cloud-csi-example-com-controller").Spec.Template.Spec
+		i := slices.IndexFunc(pod.Containers, func(c corev1.Container) bool { return c.Name == snapshotter })
+		assert.Equal(t, on, slices.Contains(pod.Containers[i].Args, "--feature-gates=CSIVolumeGroupSnapshot=true"))
+		rules := 0
+		for _, o := range all {
+			if r, ok := o.(*rbacv1.ClusterRole); ok {
+				for _, rule := range r.Rules {
+					if slices.Contains(rule.APIGroups, groupGroup) {
+						rules++
+					}
+				}
+			}
+		}
+		assert.Equal(t, on, rules == 3, "%d rules", rules)
+	}
+	_, err := Objects(cloud, config)
+	require.ErrorContains(t, err, "no group snapshots")
+}

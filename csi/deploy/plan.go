@@ -24,6 +24,7 @@ const (
 	canExpandOnNode = "NodeExpander"
 	canModify       = "Modifier"
 	canSnapshot     = "Snapshotter"
+	canGroup        = "GroupSnapshotter"
 	canClone        = "Cloner"
 	canCapacity     = "CapacityReporter"
 	canEphemeral    = "Ephemeral"

@@ -16,6 +16,7 @@ var clusterRules = map[string]func(*plan) []rbacv1.PolicyRule{
 const (
 	storageGroup  = "storage.k8s.io"
 	snapshotGroup = "snapshot.storage.k8s.io"
+	groupGroup    = "groupsnapshot.storage.k8s.io"
 )
 
 // rule allows verbs on one resource.
@@ -72,13 +73,19 @@ func resizerRules(*plan) []rbacv1.PolicyRule {
 	}
 }
 
-func snapshotterRules(*plan) []rbacv1.PolicyRule {
-	return []rbacv1.PolicyRule{
+func snapshotterRules(p *plan) []rbacv1.PolicyRule {
+	rules := []rbacv1.PolicyRule{
 		readable(snapshotGroup, "volumesnapshotclasses"),
 		readable(snapshotGroup, "volumesnapshotcontents", "update", "patch"),
 		rule(snapshotGroup, "volumesnapshotcontents/status", "update", "patch"),
 		eventRule(),
 	}
+	if p.GroupSnapshots {
+		rules = append(rules, readable(groupGroup, "volumegroupsnapshotclasses"),
+			readable(groupGroup, "volumegroupsnapshotcontents", "update", "patch"),
+			rule(groupGroup, "volumegroupsnapshotcontents/status", "update", "patch"))
+	}
+	return rules
 }
 
 func healthMonitorRules(*plan) []rbacv1.PolicyRule {

@@ -32,6 +32,9 @@ func (p *plan) sidecarArgs(name string, onNode bool) []string {
 		if onNode {
 			args = append(args, "--node-deployment")
 		}
+		if p.GroupSnapshots {
+			args = append(args, "--feature-gates=CSIVolumeGroupSnapshot=true")
+		}
 	case snapshotMetadata:
 		return append(args, "--tls-cert=/certificates/tls.crt", "--tls-key=/certificates/tls.key")
 	}
