@@ -37,6 +37,11 @@ func (b *Backend) Attach(ctx context.Context, attachment csi.Attachment) (map[st
 	if !volumeID.MatchString(a.ID) {
 		return nil, notFound("volume", a.ID)
 	}
+	if a.Context[contextInitialized] == "true" {
+		if err := b.awaitInitialized(ctx, a.ID); err != nil {
+			return nil, err
+		}
+	}
 	err := b.volumes.Follow(ctx, b.times.attach, a.begin, a.look)
 	switch {
 	case a.stuck:

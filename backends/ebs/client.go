@@ -62,6 +62,7 @@ var apis = map[string]apiTraits{
 	"LockSnapshot":                 traitsOnce,
 	"DescribeVolumes":              traitsRead,
 	"DescribeVolumesModifications": traitsRead,
+	"DescribeVolumeStatus":         traitsRead,
 	"DescribeSnapshots":            traitsRead,
 	"DescribeLockedSnapshots":      traitsRead,
 	"DescribeInstances":            traitsRead,

@@ -19,6 +19,7 @@ type claim struct {
 	parameters map[string]string
 	source     *csipb.VolumeContentSource
 	id         string
+	context    map[string]string
 	gib        int64
 }
 
@@ -36,7 +37,7 @@ func (c *claim) create() error {
 	if err != nil {
 		return fmt.Errorf("create %s: %w", c.name, err)
 	}
-	c.id = out.GetVolume().GetVolumeId()
+	c.id, c.context = out.GetVolume().GetVolumeId(), out.GetVolume().GetVolumeContext()
 	list := c.w.volumesNamed(c.name)
 	switch {
 	case len(list) != 1 || list[0].ID != c.id:

@@ -144,6 +144,9 @@ func (c *creation) check(v *types.Volume) (*csi.Volume, error) {
 		return nil, fmt.Errorf("%w: volume %s named %q is not encrypted", csi.ErrExists, *v.VolumeId, c.spec.Name)
 	}
 	out := toVolume(v, termFor(v, c.spec.Topology))
+	if c.p.waitInitialized {
+		c.p.format[contextInitialized] = "true"
+	}
 	if len(c.p.format) > 0 {
 		if out.Context == nil {
 			out.Context = map[string]string{}

@@ -34,6 +34,5 @@
 // # Not offered
 //
 // Volume health, NVMe statistics, and removal of the start-up
-// taint are not here yet. blockAttachUntilInitialized is accepted and does
-// nothing.
+// taint are not here yet.
 package ebs
