@@ -20,8 +20,10 @@
 //     when another node wants the volume.
 //  4. A device name is held from before AttachVolume until it is seen in the
 //     instance's mapping; one that is doubtful is left alone for an hour.
-//  5. An outcome that is not known is [csi.ErrUnavailable], never final.
-//  6. The node uses a disk only if its NVMe serial is the volume's id.
+//  5. A group of snapshots is of volumes of one instance, cut at one moment, all
+//     of them or none.
+//  6. An outcome that is not known is [csi.ErrUnavailable], never final.
+//  7. The node uses a disk only if its NVMe serial is the volume's id.
 //
 // # Calls
 //
@@ -33,6 +35,6 @@
 //
 // # Not offered
 //
-// Volume health, NVMe statistics, and removal of the start-up
-// taint are not here yet.
+// Volume health, NVMe statistics, removal of the start-up taint and a drain hook
+// are not here yet.
 package ebs
