@@ -31,6 +31,7 @@ type btrfsSuper struct {
 	size       int64 // of this device's part
 	sectorSize int64
 	temporary  bool
+	checked    bool // the checksum is of the kind that is known here, and right
 	incompat   uint64
 	roCompat   uint64
 }
@@ -56,10 +57,11 @@ func parseBtrfs(b []byte, offset int64) (btrfsSuper, error) {
 		size:       int64(le.Uint64(b[209:]) & (1<<63 - 1)),
 	}
 	const crc32c = 0 // other checksums are left to the kernel
+	s.checked = le.Uint16(b[196:]) == crc32c
 	switch {
 	case le.Uint64(b[48:]) != uint64(offset):
 		return s, fmt.Errorf("written for byte %d", le.Uint64(b[48:]))
-	case le.Uint16(b[196:]) == crc32c && crc32.Checksum(b[32:btrfsLength], castagnoli) != le.Uint32(b):
+	case s.checked && crc32.Checksum(b[32:btrfsLength], castagnoli) != le.Uint32(b):
 		return s, errBadChecksum
 	case s.sectorSize < 512 || s.sectorSize > 65536 || bits.OnesCount64(uint64(s.sectorSize)) != 1:
 		return s, fmt.Errorf("sector size %d", s.sectorSize)
@@ -69,7 +71,7 @@ func parseBtrfs(b []byte, offset int64) (btrfsSuper, error) {
 
 func (s btrfsSuper) content() Content {
 	return Content{Type: "btrfs", UUID: s.uuid.String(), Size: s.size,
-		Clean: !s.temporary, InProgress: s.temporary}
+		Clean: !s.temporary, InProgress: s.temporary, checked: s.checked, files: btrfsFirstTree}
 }
 
 // findBtrfs looks for the primary superblock.

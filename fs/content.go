@@ -59,6 +59,14 @@ type Content struct {
 	// Evidence is what was read where, for messages.
 	Evidence []string
 
+	// offset is where it was found.
+	offset int64
+	// checked says that the checksum of a file system's superblock is right,
+	// and files is where its files begin; mayBeFile says that this, if it
+	// lies there, can be what somebody wrote to a file.
+	checked   bool
+	files     int64
+	mayBeFile bool
 	// complete says that only the intent is left to be removed.
 	complete bool
 	// geometry is that of an ext file system.

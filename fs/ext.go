@@ -38,6 +38,10 @@ const (
 	extChecksumTypeCRC32C = 1
 )
 
+// firstFile is before the first block that ext or xfs can give to a file: their
+// own tables come first.
+const firstFile = 32 << 10
+
 // castagnoli is the polynomial of ext4, xfs and btrfs.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -143,6 +147,8 @@ func (s extSuper) content() Content {
 		Clean:      !damaged && !open && !replay,
 		NeedsCheck: damaged || open || replay,
 		geometry:   s.geometry(),
+		checked:    s.roCompat&extRoCompatMetaCsum != 0,
+		files:      firstFile,
 	}
 }
 

@@ -96,7 +96,7 @@ func FuzzParseMembers(f *testing.F) {
 		parseMD0(b)
 		parseMD1(b, 0)
 		parseGPT(b, 1)
-		hasUberblock(b)
+		hasUberblocks(b)
 		if bootSector(b) != "" && len(b) < 512 {
 			t.Fatal("a boot sector has 512 bytes")
 		}

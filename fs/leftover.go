@@ -35,7 +35,7 @@ func findLeftovers(b []byte, offset, size int64, r *report) {
 		}
 	}
 	for _, label := range []int64{zfsLabel, size&^(zfsLabel-1) - 2*zfsLabel} {
-		if hasUberblock(window(label+zfsArray, zfsLabel-zfsArray)) {
+		if hasUberblocks(window(label+zfsArray, zfsLabel-zfsArray)) {
 			r.add(label, Content{Type: "zfs_member"})
 		}
 	}

@@ -30,13 +30,13 @@ const mdMagic = 0xa92b4efc
 func findMD(v view, r *report) {
 	for _, offset := range []int64{0, 4096, (v.size - 8192) &^ 4095} {
 		if id, ok := parseMD1(v.at(offset, 256), offset); ok {
-			r.add(offset, Content{Type: "linux_raid_member", UUID: id.String()})
+			r.add(offset, Content{Type: "linux_raid_member", UUID: id.String(), mayBeFile: true})
 		}
 	}
 	const reserved = 64 << 10
 	offset := v.size&^(reserved-1) - reserved
 	if parseMD0(v.at(offset, 4096)) {
-		r.add(offset, Content{Type: "linux_raid_member"})
+		r.add(offset, Content{Type: "linux_raid_member", mayBeFile: true})
 	}
 }
 
@@ -67,27 +67,39 @@ func parseMD0(b []byte) bool {
 // second half of each is an array of uberblocks ("ZFS On-Disk Specification").
 const (
 	zfsLabel     = 256 << 10
+	zfsConfig    = 16 << 10
 	zfsArray     = 128 << 10
 	zfsSlot      = 1 << 10
 	zfsUberblock = 0x00bab10c
 )
 
-// findZFS looks for uberblocks in the first and in the last label.
+// findZFS looks for uberblocks in the first and in the last label. A pool that
+// was made over another file system leaves its superblock alone, but not where
+// the first label has its list of names and values.
 func findZFS(v view, r *report) {
+	pool := isNVList(v.at(zfsConfig, 8))
 	for _, offset := range []int64{0, v.size&^(zfsLabel-1) - zfsLabel} {
-		if hasUberblock(v.at(offset+zfsArray, zfsLabel-zfsArray)) {
-			r.add(offset, Content{Type: "zfs_member"})
+		if hasUberblocks(v.at(offset+zfsArray, zfsLabel-zfsArray)) {
+			r.add(offset+zfsArray, Content{Type: "zfs_member", mayBeFile: !pool})
 		}
 	}
 }
 
-func hasUberblock(array []byte) bool {
-	for ; len(array) >= zfsSlot; array = array[zfsSlot:] {
+// isNVList reports whether b begins a list as zfs writes it: in XDR, version 0.
+func isNVList(b []byte) bool {
+	return len(b) >= 8 && b[0] == 1 && b[2] == 0 && b[3] == 0 && binary.BigEndian.Uint32(b[4:]) == 0
+}
+
+// hasUberblocks reports whether there are as many as libblkid wants.
+func hasUberblocks(array []byte) bool {
+	const want = 4
+	found := 0
+	for ; len(array) >= zfsSlot && found < want; array = array[zfsSlot:] {
 		if binary.LittleEndian.Uint64(array) == zfsUberblock || binary.BigEndian.Uint64(array) == zfsUberblock {
-			return true
+			found++
 		}
 	}
-	return false
+	return found == want
 }
 
 // findSwap looks for the mark at the end of the first page, of any page size

@@ -18,8 +18,8 @@ func findPartitions(v view, r *report) {
 	for _, sector := range []int64{512, 4096} {
 		for _, offset := range []int64{sector, v.size - sector} {
 			if id, ok := parseGPT(v.at(offset, 512), offset/sector); ok {
-				gpt = true
-				r.add(offset, Content{Type: "gpt", UUID: id.String()})
+				gpt = gpt || offset == sector
+				r.add(offset, Content{Type: "gpt", UUID: id.String(), mayBeFile: true})
 			}
 		}
 	}

@@ -1,6 +1,9 @@
 package fs
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A view is what the recognisers look at: the beginning and the end of a
 // device, both read completely.
@@ -40,7 +43,7 @@ type report struct {
 
 // add reports something recognised at a position.
 func (r *report) add(offset int64, c Content) {
-	c.State = Known
+	c.State, c.offset = Known, offset
 	what := c.Type
 	if c.InProgress {
 		what = "half-made " + what
@@ -58,6 +61,7 @@ func (r *report) note(format string, args ...any) {
 
 // verdict sums the report up. ok is false if nothing was recognised.
 func (r *report) verdict() (c Content, ok bool) {
+	r.leaveFilesOut()
 	switch kinds := r.merge(); len(kinds) {
 	case 0:
 		return Content{Evidence: r.notes}, false
@@ -73,6 +77,28 @@ func (r *report) verdict() (c Content, ok bool) {
 		c.Evidence = append(c.Evidence, r.notes...)
 		return c, true
 	}
+}
+
+// leaveFilesOut takes for content of a file what lies where the one complete
+// file system has its files: whoever uses a volume writes there what they like,
+// and must not make it unusable by that. What is outside, such as the superblock
+// of an array that holds the file system, stays.
+func (r *report) leaveFilesOut() {
+	if slices.ContainsFunc(r.found, func(c Content) bool { return c.InProgress }) {
+		return
+	}
+	host := slices.IndexFunc(r.found, func(c Content) bool { return c.checked })
+	if host < 0 {
+		return
+	}
+	begin, end := r.found[host].files, r.found[host].Size
+	r.found = slices.DeleteFunc(r.found, func(c Content) bool {
+		inside := c.mayBeFile && begin <= c.offset && c.offset < end
+		if inside {
+			r.note("%s, in a file of the %s", c.Evidence[0], r.found[host].Type)
+		}
+		return inside
+	})
 }
 
 // merge joins what belongs together: several copies of the same thing, and an

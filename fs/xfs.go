@@ -25,6 +25,7 @@ type xfsSuper struct {
 	blockSize, blocks int64
 	agBlocks, agCount int64
 	inProgress        bool
+	checked           bool   // of version 5, and the checksum is right
 	incompat          uint32 // features of version 5 that an old kernel refuses
 	roCompat          uint32 // those with which it mounts only for reading
 }
@@ -57,7 +58,8 @@ func parseXFS(b []byte) (xfsSuper, error) {
 	}
 	if be.Uint16(b[100:])&0xf == 5 {
 		s.roCompat, s.incompat = be.Uint32(b[212:]), be.Uint32(b[216:])
-		if len(b) >= sector && !xfsChecksumOK(b[:sector]) {
+		s.checked = len(b) >= sector && xfsChecksumOK(b[:sector])
+		if len(b) >= sector && !s.checked {
 			return s, errBadChecksum
 		}
 	}
@@ -77,7 +79,7 @@ func xfsChecksumOK(sector []byte) bool {
 // replayed, which the kernel does by itself.
 func (s xfsSuper) content() Content {
 	return Content{Type: "xfs", UUID: s.uuid.String(), Size: s.blocks * s.blockSize,
-		Clean: !s.inProgress, InProgress: s.inProgress}
+		Clean: !s.inProgress, InProgress: s.inProgress, checked: s.checked, files: firstFile}
 }
 
 // findXFS looks for the primary superblock.
