@@ -1,4 +1,3 @@
-// Package kind_test checks the scripts, which need Docker to run for real.
 package kind_test
 
 import (
