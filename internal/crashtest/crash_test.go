@@ -197,7 +197,8 @@ func (c *tier) report(used []kind) {
 		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t\n", k.name, sequences, len(c.sequences[k.name]), points, c.points[k.name], c.unreached[k.name], c.violations[k.name])
 	}
 	_ = table.Flush()
-	c.say("%s%v in all; ext4 grows online here: %v", text.String(), time.Since(c.began).Round(time.Second), mayGrowExt4())
+	c.say("%s%v in all; ext4 grows online here: %v; unstages repeated because mount namespaces of others held the device: %d",
+		text.String(), time.Since(c.began).Round(time.Second), mayGrowExt4(), heldByOthers.Load())
 }
 
 // say prints at once: t.Log would keep it until the end.

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -229,8 +231,27 @@ func (v *volume) do(ctx context.Context, d *driver, o op, expansions int) error 
 // settled sends an RPC that is not disturbed, compares its answer with the
 // model, and lets the workload write.
 func (v *volume) settled(ctx context.Context, d *driver, o op) error {
-	before := v.model
-	return v.answered(d, o, v.do(ctx, d, o, before.expansions))
+	return v.answered(d, o, v.waitForOthers(ctx, d, o, v.do(ctx, d, o, v.model.expansions)))
+}
+
+// heldByOthers counts the unstages that had to wait for others, see below.
+var heldByOthers atomic.Int64
+
+// waitForOthers repeats an unstage that was refused since something out of sight
+// holds the device, as a CO does. Every container that is started on this machine
+// copies all of its mounts for a moment, and a copy keeps a file system alive: the
+// driver is right to refuse. What does not pass is a violation.
+func (v *volume) waitForOthers(ctx context.Context, d *driver, o op, err error) error {
+	const outOfSight = "held by something that this process cannot see"
+	for deadline := time.Now().Add(rpcDeadline); o == unstage && status.Code(err) == codes.Aborted && strings.Contains(err.Error(), outOfSight); {
+		if time.Now().After(deadline) {
+			return err
+		}
+		heldByOthers.Add(1)
+		time.Sleep(100 * time.Millisecond)
+		err = v.do(ctx, d, o, v.model.expansions)
+	}
+	return err
 }
 
 // answered judges the answer of an RPC.

@@ -95,6 +95,10 @@ func (w *worker) crash(ctx context.Context, s *sequence, n int) (killed bool, er
 	answer := v.do(ctx, d, s.last, v.model.expansions)
 	killed = d.crashed(answer)
 	if !killed {
+		answer = v.waitForOthers(ctx, d, s.last, answer)
+		killed = d.crashed(answer)
+	}
+	if !killed {
 		err = v.answered(d, s.last, answer)
 	}
 	d.kill()
