@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -84,26 +85,37 @@ type host struct {
 	late                []invariant.Violation
 }
 
-// newHost makes a node, in memory if there is room: a SIGKILL does not lose
-// what is in memory, and a disk would only make the tests slower.
+// newHost makes a node.
 func newHost(t testing.TB) *host {
 	t.Helper()
 	looptest.NeedRoot(t)
 	binary, err := driverBinary()
 	require.NoError(t, err)
-	base := ""
-	var room syscall.Statfs_t
-	if syscall.Statfs("/dev/shm", &room) == nil && int64(room.Bavail)*room.Bsize > 2<<30 {
-		base = "/dev/shm"
-	}
-	dir, err := os.MkdirTemp(base, "csikit-crash")
-	require.NoError(t, err)
+	dir := filepath.Join(inMemory(t), "csikit-crash"+strconv.FormatInt(time.Now().UnixNano(), 36))
+	require.NoError(t, os.Mkdir(dir, 0o700))
 	h := &host{binary: binary, dir: dir, marker: "CSIKIT_CRASH_RUN=" + dir, alive: map[int]bool{}}
 	for _, d := range []string{"pool", "state", "staging", "pods"} {
 		require.NoError(t, os.Mkdir(h.path(d), 0o700))
 	}
 	t.Cleanup(func() { h.remove(t) })
 	return h
+}
+
+// inMemory makes a directory, in memory if there is room: a SIGKILL does not lose
+// what is in memory, and a disk would only make the tests slower. It is not below
+// /dev/shm: a container that has the host's /dev copies all mounts there, and
+// keeps what the driver has unmounted alive.
+func inMemory(t testing.TB) string {
+	t.Helper()
+	base, err := os.MkdirTemp("", "csikit-crash")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.Remove(base)) })
+	var room syscall.Statfs_t
+	if syscall.Statfs("/dev/shm", &room) == nil && int64(room.Bavail)*room.Bsize > 2<<30 {
+		require.NoError(t, syscall.Mount("tmpfs", base, "tmpfs", 0, "mode=700"))
+		t.Cleanup(func() { require.NoError(t, syscall.Unmount(base, 0)) })
+	}
+	return base
 }
 
 func (h *host) path(elements ...string) string {
