@@ -3,6 +3,7 @@
 GO      ?= go
 FUZZTIME ?= 10s
 STRESSTIME ?= 60s
+EBSTIME ?= 0.5
 CSIKIT_CRASH_SAMPLE ?= all
 CSIKIT_KILL_LOOP ?= 60s
 CSIKIT_CRASH_SEEDS ?= 1000
@@ -80,6 +81,10 @@ bench: tools ## create to publish through gRPC, beside the command-line tools (r
 .PHONY: bench-node
 bench-node: tools ## ours, mount-utils and bare system calls among 10, 1,000, 5,000 mounts, one table (root)
 	$(GO) test -run '^$$' -bench '^BenchmarkNode$$' -benchtime 1x -timeout 20m ./csi
+
+.PHONY: bench-ebs
+bench-ebs: ## EC2 calls and latency of each RPC of the EBS driver at 1, 10, 100, 1,000 at once, and its memory, one table
+	CSIKIT_BENCH_EBS=$(EBSTIME) $(GO) test -run '^$$' -bench '^BenchmarkEBS$$' -benchtime 1x -timeout 20m ./examples/ebs
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (10s)
