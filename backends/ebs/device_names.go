@@ -7,11 +7,11 @@ import (
 )
 
 // candidates are the device names to attach volumes at, in the order in which
-// they are tried. EC2 accepts /dev/xvda[a-z] to /dev/xvdd[a-x]; those with c do
-// not work on some Windows instances, and the short names can collide with disks
-// of the instance (aws-ebs-csi-driver, device_names.go).
+// they are tried: as in aws-ebs-csi-driver (device_names.go), but no two are the
+// same attachment point, as /dev/sdf and /dev/xvdf are. The short ones can collide
+// with disks of the instance; those with c do not work on some Windows instances.
 var candidates = func() (names []string) {
-	for _, series := range []string{"xvdaa-z", "xvdba-z", "xvdda-x", "xvdb-z", "sdb-z"} {
+	for _, series := range []string{"xvdaa-z", "xvdba-z", "xvdda-x", "xvdb-z", "xvdca-z"} {
 		stem, first, last := series[:len(series)-3], series[len(series)-3], series[len(series)-1]
 		for c := first; c <= last; c++ {
 			names = append(names, "/dev/"+stem+string(c))

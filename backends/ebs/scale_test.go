@@ -229,12 +229,12 @@ func TestScale_NoDeviceNameTwice(t *testing.T) {
 			Lag: ec2test.Span{Max: time.Second}, MappingLag: ec2test.Span{Max: 3 * time.Second},
 		})
 		defer f.end()
-		f.provision(100)
+		f.provision(127) // all that it takes, beside its root
 		names := map[string]bool{}
-		for _, from := range []int{0, 50} {
-			f.at(50, func(i int) error { return f.publish(from + i) })
+		for from, n := range map[int]int{0: 50, 50: 50, 100: 27} {
+			f.at(n, func(i int) error { return f.publish(from + i) })
 			require.Zero(t, f.ec2.Refused("InvalidParameterValue"), "no name is tried that is in use")
-			for i := range 50 {
+			for i := range n {
 				v, _ := f.ec2.Volume(f.volumes[from+i])
 				require.False(t, names[v.Attachments[0].Device], v.Attachments[0].Device)
 				names[v.Attachments[0].Device] = true
