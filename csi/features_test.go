@@ -55,7 +55,14 @@ func (*everythingBackend) MarkFormatted(context.Context, NodeVolume) error     {
 func (*everythingBackend) CreateEphemeral(context.Context, NodeVolume) error   { return nil }
 func (*everythingBackend) DeleteEphemeral(context.Context, NodeVolume) error   { return nil }
 func (*everythingBackend) EphemeralVolumes(context.Context) ([]string, error)  { return nil, nil }
-func (*everythingBackend) Populate(context.Context, string, NodeVolume) error  { return nil }
+func (*everythingBackend) CreateGroupSnapshot(context.Context, GroupSpec) (*GroupSnapshot, error) {
+	return nil, nil
+}
+func (*everythingBackend) DeleteGroupSnapshot(context.Context, GroupRef) error { return nil }
+func (*everythingBackend) GroupSnapshot(context.Context, GroupRef) (*GroupSnapshot, error) {
+	return nil, nil
+}
+func (*everythingBackend) Populate(context.Context, string, NodeVolume) error { return nil }
 
 func TestEveryAbilityIsDiscoveredAndCanBeDisabled(t *testing.T) {
 	f, err := discover(&everythingBackend{}, nil)
