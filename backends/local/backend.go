@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/marker"
 	"github.com/csikit/csikit/internal/namelock"
 )
 
@@ -42,7 +43,8 @@ var (
 	_ csi.Prober           = (*Backend)(nil)
 )
 
-// New makes a Backend of a pool. It checks the options and touches nothing:
+// New makes a Backend of a pool. It checks the options and marks the pool, if it
+// is there and has no mark: later a pool without it is one that is not mounted.
 // [Backend.Probe] says whether the pool and the node are fit.
 func New(o Options) (*Backend, error) {
 	if err := o.check(); err != nil {
@@ -53,6 +55,9 @@ func New(o Options) (*Backend, error) {
 	o.EphemeralSize = cmp.Or(o.EphemeralSize, 1<<30)
 	o.MaxFreeze = cmp.Or(o.MaxFreeze, 30*time.Second)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
+	if err := marker.Make(o.Pool); err != nil {
+		o.Logger.Warn("the pool cannot be marked as one", "error", err) // which Probe tells
+	}
 	return &Backend{o: o, locks: namelock.File(filepath.Join(o.Pool, "lock"))}, nil
 }
 
@@ -76,8 +81,8 @@ func (b *Backend) topology() csi.Topology { return csi.Topology{TopologyKey: b.o
 // Probe implements [csi.Prober]. It also cleans up behind killed processes: it
 // thaws what they left frozen, and removes what they left half made.
 func (b *Backend) Probe(context.Context) error {
-	if _, err := os.ReadDir(b.o.Pool); err != nil {
-		return fmt.Errorf("the pool is not there: %w (mount its file system or make the directory)", err)
+	if err := b.present(); err != nil {
+		return err
 	}
 	lock, err := b.locks.Open()
 	if err != nil {

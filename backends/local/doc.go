@@ -12,6 +12,7 @@
 //	POOL/snapshots/HASH/...      likewise
 //	POOL/ephemeral/HASH/...      volumes declared inline in a pod
 //	POOL/frozen/HASH             a volume that is being copied while it is mounted
+//	POOL/.csikit-pool            tells the pool from its empty mount point
 //	POOL/lock                    the lock file, see internal/namelock; never delete it
 //
 // HASH is made of the name that the CO gave, so that creation is get-or-create.

@@ -1,7 +1,6 @@
 package local
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/csikit/csikit/csi"
 	"github.com/csikit/csikit/internal/durable"
+	"github.com/csikit/csikit/internal/marker"
 )
 
 // The kinds of entries, each a directory of the pool, and the kinds of volumes
@@ -67,25 +67,10 @@ func (e *entry) image() string    { return filepath.Join(e.dir, "image") }
 func (e *entry) metaFile() string { return filepath.Join(e.dir, "meta.json") }
 
 // save writes meta.json.
-func (e *entry) save() error {
-	data, err := json.MarshalIndent(e.meta, "", "  ")
-	if err != nil {
-		return err
-	}
-	return durable.WriteFile(e.metaFile(), data, 0o600)
-}
+func (e *entry) save() error { return durable.WriteJSON(e.metaFile(), e.meta) }
 
 // read reads meta.json.
-func (e *entry) read() error {
-	data, err := os.ReadFile(e.metaFile())
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(data, &e.meta); err != nil {
-		return fmt.Errorf("%s is damaged: %w (restore it, or move its directory away)", e.metaFile(), err)
-	}
-	return nil
-}
+func (e *entry) read() error { return durable.ReadJSON(e.metaFile(), &e.meta) }
 
 // load reads the entry at p. [csi.ErrNotFound] is returned only if the pool is
 // there and the entry is not.
@@ -93,11 +78,20 @@ func (b *Backend) load(p place) (*entry, error) {
 	e := &entry{place: p, dir: b.path(p.kind, p.name)}
 	err := e.read()
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err = os.Stat(b.o.Pool); err == nil {
+		if err = b.present(); err == nil {
 			err = fmt.Errorf("%w: %s (there is no %s)", csi.ErrNotFound, b.id(p), e.dir)
 		}
 	}
 	return e, err
+}
+
+// present returns [csi.ErrUnavailable] if the pool is not there: what is missing
+// then may well exist.
+func (b *Backend) present() error {
+	if err := marker.Check(b.o.Pool); err != nil {
+		return fmt.Errorf("%w: the pool is not there: %w (mount its file system, and restart the plugin if it was never used)", csi.ErrUnavailable, err)
+	}
+	return nil
 }
 
 // get describes the entry at p.
@@ -114,7 +108,7 @@ func get[T any](b *Backend, p place, describe func(*entry) *T) (*T, error) {
 func (b *Backend) names(dir string) (names []string, err error) {
 	found, err := os.ReadDir(b.path(dir))
 	if errors.Is(err, fs.ErrNotExist) {
-		_, err = os.Stat(b.o.Pool)
+		err = b.present()
 	}
 	for _, f := range found {
 		names = append(names, f.Name())

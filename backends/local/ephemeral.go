@@ -49,13 +49,18 @@ func (b *Backend) DeleteEphemeral(ctx context.Context, v csi.NodeVolume) error {
 	return nil
 }
 
-// EphemeralVolumes implements [csi.Ephemeral].
+// EphemeralVolumes implements [csi.Ephemeral]. A volume that cannot be read is
+// left out and logged, since every unpublish of the node asks for this list; its
+// own leaves its image behind.
 func (b *Backend) EphemeralVolumes(context.Context) (ids []string, err error) {
-	for id, err := range list(b, ephemeral, func(e *entry) string { return e.Name }) {
-		if err != nil {
-			return nil, err
+	names, err := b.names(ephemeral)
+	for _, name := range names {
+		e, err := b.load(place{ephemeral, name})
+		if err == nil && !strings.HasPrefix(name, ".") {
+			ids = append(ids, e.Name)
+		} else if err != nil && !errors.Is(err, csi.ErrNotFound) {
+			b.o.Logger.Error("an inline volume cannot be read", "entry", e.dir, "error", err)
 		}
-		ids = append(ids, id)
 	}
-	return ids, nil
+	return ids, err
 }

@@ -16,7 +16,9 @@ type Options struct {
 	// Pool is an existing directory on a local file system, as an absolute
 	// path. It belongs to one node. xfs and btrfs make snapshots and clones
 	// by reflink. The pool should have the file system for itself, and the
-	// plugin should not start before that is mounted.
+	// plugin must not start before that is mounted: it would take an empty
+	// mount point for a new pool, and its volumes for deleted. One that is
+	// unmounted later is noticed, by the file .csikit-pool.
 	Pool string
 	// Node is the node's name: part of every id and the value of the
 	// topology key, so it must be a label value of at most 63 characters.

@@ -72,5 +72,5 @@ func TestProbe(t *testing.T) {
 	file := filepath.Join(pool, "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	require.ErrorContains(t, open(t, file).Probe(t.Context()), "not a directory")
-	require.ErrorContains(t, open(t, "/proc").Probe(t.Context()), "cannot be written")
+	require.ErrorContains(t, open(t, "/proc").Probe(t.Context()), "mark is missing")
 }

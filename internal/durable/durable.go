@@ -2,6 +2,7 @@ package durable
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,6 +49,27 @@ func AppendLine(path string, line []byte, perm os.FileMode) error {
 	_, err = f.Write(slices.Concat([]byte{'\n'}, line, []byte{'\n'}))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("append a line to %s: %w", path, err)
+	}
+	return nil
+}
+
+// WriteJSON is [WriteFile] of v, with permissions for the owner alone.
+func WriteJSON(path string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return WriteFile(path, data, 0o600)
+}
+
+// ReadJSON reads what [WriteJSON] wrote into the variable that v points to.
+func ReadJSON(path string, v any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%s is damaged: %w (restore it, or move its directory away)", path, err)
 	}
 	return nil
 }

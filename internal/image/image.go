@@ -42,7 +42,8 @@ func Copy(ctx context.Context, dst, src *os.File, log *slog.Logger) error {
 			continue
 		}
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return fmt.Errorf("copy %s: given up after %d of %d bytes, to begin anew (if that is the operation timeout, raise it): %w",
+				src.Name(), copied, Allocated(info), context.Cause(ctx))
 		}
 		n, err := copyRange(dst, src, at, min(chunk, end-at))
 		if err != nil {
