@@ -125,7 +125,7 @@ func (h *host) path(elements ...string) string {
 // scope is all that belongs to the host.
 func (h *host) scope() invariant.Scope {
 	s := invariant.Scope{Dir: h.dir, Marker: h.marker, Empty: []string{h.path("pool"), h.path("state"), h.path("staging"), h.path("pods")}}
-	for _, d := range []string{"lock", "volumes", "snapshots", "ephemeral", "frozen"} {
+	for _, d := range []string{".csikit-pool", "lock", "volumes", "snapshots", "ephemeral", "frozen"} {
 		s.Keep = append(s.Keep, h.path("pool", d))
 	}
 	s.Keep = append(s.Keep, h.path("state", "volumes"), h.path("state", "targets"))

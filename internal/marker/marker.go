@@ -28,7 +28,13 @@ func Make(dir string) error {
 	if _, err := os.Stat(dir); err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(dir, name), []byte(uuid.NewString()+"\n"), 0o600)
+	// Its name is the mark; a temporary file could stay behind.
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(uuid.NewString() + "\n")
+	return errors.Join(err, f.Sync(), f.Close(), durable.SyncDir(dir))
 }
 
 // Check returns nil if the directory is marked.
