@@ -84,6 +84,9 @@ func (c *creation) findOriginal(ctx context.Context) (clone *types.Volume, err e
 
 // plan decides everything that the request decides.
 func (c *creation) plan() (err error) {
+	if c.snapshot != "" && !snapshotID.MatchString(c.snapshot) {
+		return notFound("snapshot", c.snapshot) // EC2 says that the parameter is invalid
+	}
 	if c.shape, err = c.p.shapeOf(c.spec.Size); err != nil {
 		return err
 	}

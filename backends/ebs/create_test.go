@@ -89,3 +89,13 @@ func TestChange_ExpandAndModifyAreOneCall(t *testing.T) {
 	require.ErrorIs(t, err, csi.ErrPending)
 	require.ErrorContains(t, err, "24 hours")
 }
+
+// TestRestore_NoSuchSnapshot: an id that EC2 calls malformed is one of a snapshot
+// that is not there.
+func TestRestore_NoSuchSnapshot(t *testing.T) {
+	b := open(t, newEC2(t))
+	for _, id := range []string{"no-such-snapshot", "snap-0123456789abcdef0"} {
+		_, err := b.RestoreVolume(t.Context(), csi.SnapshotRef{ID: id}, spec("v"))
+		require.ErrorIs(t, err, csi.ErrNotFound)
+	}
+}
