@@ -45,7 +45,7 @@ func (b *Backend) Attach(ctx context.Context, attachment csi.Attachment) (map[st
 	err := b.volumes.Follow(ctx, b.times.attach, a.begin, a.look)
 	switch {
 	case a.stuck:
-		b.devices.settle(a.Node, a.ID, doubtfulFor)
+		b.devices.Settle(a.Node, a.ID, doubtfulFor)
 		_, undo := invoke(ctx, b.c, "DetachVolume", (*ec2.Client).DetachVolume, &ec2.DetachVolumeInput{VolumeId: &a.ID, InstanceId: &a.Node})
 		return nil, errors.Join(fmt.Errorf("%w: volume %s has been %s to node %s as %s for %v; it is detached, and a retry takes another name. If this repeats, the instance may be impaired",
 			csi.ErrUnavailable, a.ID, a.state, a.Node, a.device, b.o.AttachTimeout), undo)
@@ -70,10 +70,10 @@ func (a *attaching) begin(ctx context.Context) (id string, begun bool, err error
 		case err == nil:
 			return a.ID, true, nil
 		case nameInUse(err):
-			b.devices.settle(a.Node, a.ID, doubtfulFor)
+			b.devices.Settle(a.Node, a.ID, doubtfulFor)
 			continue
 		case errors.Is(err, csi.ErrUnavailable):
-			b.devices.settle(a.Node, a.ID, doubtfulFor)
+			b.devices.Settle(a.Node, a.ID, doubtfulFor)
 			if ctx.Err() == nil && a.isMade(ctx) {
 				return a.ID, false, nil
 			}
@@ -82,7 +82,7 @@ func (a *attaching) begin(ctx context.Context) (id string, begun bool, err error
 			err = a.whoHas(ctx, err)
 		}
 		if err != nil {
-			b.devices.settle(a.Node, a.ID, 0)
+			b.devices.Settle(a.Node, a.ID, 0)
 		}
 		return a.ID, false, err
 	}

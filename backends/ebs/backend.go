@@ -13,6 +13,7 @@ import (
 	"github.com/csikit/csikit/csi"
 	"github.com/csikit/csikit/internal/gather"
 	"github.com/csikit/csikit/internal/poll"
+	"github.com/csikit/csikit/internal/slots"
 )
 
 // DriverName is the name under which aws-ebs-csi-driver is known.
@@ -37,7 +38,7 @@ type Backend struct {
 	modifications  *poll.Poller[types.VolumeModification]
 	times          times
 	zones          zones
-	devices        deviceNames
+	devices        *slots.Table
 	changes        *gather.Queue[change]
 	accesses       sync.Map // attachmentKey to csi.Access
 	generations    sync.Map // name of a volume to the client token's generation
@@ -79,6 +80,7 @@ func New(o Options) (*Backend, error) {
 	b := &Backend{o: o, c: newClient(o.EC2, o.Logger), started: time.Now(), times: newTimes()}
 	b.zones.turn = make(chan struct{}, 1)
 	b.life, b.stop = context.WithCancelCause(context.Background())
+	b.devices = slots.New(candidates, mappingAge)
 	scope := poll.NewScope(b.life, &b.group)
 	b.volumes = poll.New(scope, mostValues, b.fetchVolumes)
 	b.volumesNamed = poll.New(scope, mostValues, b.fetchVolumesNamed)

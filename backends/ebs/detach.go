@@ -59,7 +59,7 @@ func (b *Backend) detach(ctx context.Context, id, node string) error {
 			return ended(ctx, err, d.describe())
 		}
 	}
-	b.devices.settle(node, id, 0)
+	b.devices.Settle(node, id, 0)
 	b.accesses.Delete(attachmentKey{id, node})
 	return nil
 }

@@ -31,9 +31,13 @@ func (b *Backend) instance(ctx context.Context, id string) (*types.Instance, err
 // attached something, EC2 refuses the name.
 const mappingAge = 10 * time.Minute
 
+// doubtfulFor is how long a name is left alone that EC2 says is in use although
+// nobody sees it.
+const doubtfulFor = time.Hour
+
 // deviceName reserves a device name of a node for a volume.
 func (b *Backend) deviceName(ctx context.Context, node, volume string) (string, error) {
-	if name := b.devices.take(node, volume, mappingAge); name != "" {
+	if name := b.devices.Take(node, volume); name != "" {
 		return name, nil
 	}
 	asked := time.Now()
@@ -45,8 +49,8 @@ func (b *Backend) deviceName(ctx context.Context, node, volume string) (string, 
 	for _, m := range i.BlockDeviceMappings {
 		mapped = append(mapped, aws.ToString(m.DeviceName))
 	}
-	b.devices.seen(node, mapped, asked)
-	if name := b.devices.take(node, volume, mappingAge); name != "" {
+	b.devices.Seen(node, mapped, asked)
+	if name := b.devices.Take(node, volume); name != "" {
 		return name, nil
 	}
 	return "", fmt.Errorf("%w: node %s has no device name left", csi.ErrExhausted, node)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -93,25 +92,9 @@ func TestParameters_WhatModifiesAlsoCreates(t *testing.T) {
 	require.Equal(t, map[string]string{"a": "DATA"}, tags)
 }
 
-func TestDeviceNames_NeverTwice(t *testing.T) {
+func TestDeviceNames_EnoughForTheLargestInstance(t *testing.T) {
 	require.Len(t, slices.Compact(slices.Sorted(slices.Values(candidates))), len(candidates))
 	require.GreaterOrEqual(t, len(candidates), 127)
-	d, taken := &deviceNames{}, map[string]bool{}
-	require.Empty(t, d.take("i-1", "7", time.Minute), "nothing is known of the node")
-	d.seen("i-1", []string{"/dev/xvda"}, time.Now())
-	for i := range candidates {
-		name := d.take("i-1", fmt.Sprint(i), time.Minute)
-		require.False(t, taken[name], name)
-		taken[name] = true
-	}
-	require.Empty(t, d.take("i-1", "one more", time.Minute))
-	require.Equal(t, d.take("i-1", "7", time.Minute), d.take("i-1", "7", time.Minute), "a retry gets its name")
-	d.settle("i-1", "7", doubtfulFor)
-	require.Empty(t, d.take("i-1", "one more", time.Minute), "a name is refused: the mapping is not as it was")
-	d.seen("i-1", []string{"/dev/xvda"}, time.Now())
-	require.Empty(t, d.take("i-1", "one more", time.Minute), "a doubtful name is not used")
-	d.settle("i-1", "8", 0)
-	require.NotEmpty(t, d.take("i-1", "one more", time.Minute))
 }
 
 func TestAttachments_OfInstanceTypes(t *testing.T) {
