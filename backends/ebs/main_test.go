@@ -3,6 +3,7 @@ package ebs_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"io"
 	"log/slog"
@@ -87,7 +88,7 @@ func (w wire) Do(r *http.Request) (*http.Response, error) {
 func execute(s *ec2test.Server, r *http.Request, body []byte) (answer *http.Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			if p != http.ErrAbortHandler { //nolint:errorlint // it is a panic's value
+			if failed, ok := p.(error); !ok || !errors.Is(failed, http.ErrAbortHandler) {
 				panic(p)
 			}
 			answer, err = nil, io.ErrUnexpectedEOF // the connection was dropped

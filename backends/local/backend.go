@@ -65,9 +65,7 @@ func New(o Options) (*Backend, error) {
 // many where the volume is: that is what Kubernetes asks of a ReadOnlyMany claim,
 // whose pods the topology brings to the one node.
 func (b *Backend) Traits() csi.Traits {
-	modes := []csi.AccessMode{
-		csi.SingleNodeWriter, csi.SingleNodeReaderOnly, csi.SingleNodeSingleWriter, csi.SingleNodeMultiWriter, csi.MultiNodeReaderOnly,
-	}
+	modes := []csi.AccessMode{csi.SingleNodeWriter, csi.SingleNodeReaderOnly, csi.SingleNodeSingleWriter, csi.SingleNodeMultiWriter, csi.MultiNodeReaderOnly}
 	return csi.Traits{Mount: modes, Block: modes, TopologyKeys: []string{TopologyKey}}
 }
 

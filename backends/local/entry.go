@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -78,9 +79,7 @@ func (b *Backend) load(p place) (*entry, error) {
 	e := &entry{place: p, dir: b.path(p.kind, p.name)}
 	err := e.read()
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = b.present(); err == nil {
-			err = fmt.Errorf("%w: %s (there is no %s)", csi.ErrNotFound, b.id(p), e.dir)
-		}
+		err = cmp.Or(b.present(), fmt.Errorf("%w: %s (there is no %s)", csi.ErrNotFound, b.id(p), e.dir))
 	}
 	return e, err
 }
