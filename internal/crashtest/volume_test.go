@@ -347,16 +347,35 @@ func (v *volume) readAt(path string) []invariant.Violation {
 // "" if nobody can.
 func (v *volume) writeAt() string {
 	switch {
-	case v.kind.reader:
-		return ""
+	case v.kind.reader, v.kind.fstype == "" && !v.model.published, v.readOnlyDevice():
+		return "" // a raw device that had readers stays read-only until it has a writer
 	case v.model.published && v.model.readOnly:
 		return v.stagePoint()
 	}
 	return v.visible()
 }
 
+// readOnlyDevice is whether a raw device has readers, so that nobody may write to
+// it: a mount does not keep anybody from writing through a device node.
+func (v *volume) readOnlyDevice() bool {
+	return v.kind.fstype == "" && v.model.published && v.model.readOnly
+}
+
 // work writes and fsyncs something, if that is possible now.
-func (v *volume) work() error { return v.workAt(v.writeAt()) }
+func (v *volume) work() error {
+	if !v.readOnlyDevice() {
+		return v.workAt(v.writeAt())
+	}
+	f, err := os.OpenFile(v.target(), os.O_WRONLY, 0)
+	if err != nil {
+		return nil // it may be refused here already
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := f.WriteAt(make([]byte, 512), 0); err == nil && f.Sync() == nil {
+		return fmt.Errorf("a raw device that is published readonly was written at %s", v.target())
+	}
+	return nil
+}
 
 func (v *volume) workAt(path string) error {
 	if path == "" {
