@@ -48,7 +48,8 @@ func TestDescribe(t *testing.T) {
 	info, err := b.DescribeNode(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, csi.NodeInfo{ID: "n1", MaxVolumes: 256, Topology: csi.Topology{"topology.local.csi.csikit.dev/node": "n1"}}, info)
-	require.Equal(t, csi.Traits{TopologyKeys: []string{"topology.local.csi.csikit.dev/node"}}, b.Traits())
+	modes := []csi.AccessMode{csi.SingleNodeWriter, csi.SingleNodeReaderOnly, csi.SingleNodeSingleWriter, csi.SingleNodeMultiWriter, csi.MultiNodeReaderOnly}
+	require.Equal(t, csi.Traits{Mount: modes, Block: modes, TopologyKeys: []string{"topology.local.csi.csikit.dev/node"}}, b.Traits())
 }
 
 func TestRuling33_GrowsOnTheNodeOnly(t *testing.T) {

@@ -4,6 +4,7 @@ package crashtest
 
 import (
 	"crypto/rand"
+	"errors"
 	"os"
 	"syscall"
 	"testing"
@@ -31,7 +32,7 @@ func TestCrash_FindsDamage(t *testing.T) {
 			junk := make([]byte, 64<<10) // block and inode bitmaps and the first inodes
 			_, _ = rand.Read(junk)
 			_, err = f.WriteAt(junk, 8*4096)
-			return err
+			return errors.Join(err, f.Close())
 		},
 	} {
 		t.Run(want, func(t *testing.T) {
