@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"math/rand/v2"
 	"regexp"
@@ -22,11 +23,21 @@ import (
 )
 
 // tagGroupName holds the CO's name of a group on each of its snapshots. Instead
-// of a name of their own these have the group's id, which says how many they
-// are: reads that lag may show only some of them.
+// of a name of their own these have the group's id. It says how many they are,
+// as reads that lag may show only some of them, and of what: EC2 may cut more
+// than was asked for, and who asked may have died of it.
 const tagGroupName = "CSIVolumeGroupSnapshotName"
 
-var groupID = regexp.MustCompile(`^gsnap-([1-9][0-9]{0,2})-[0-9a-f]{16}$`)
+func newGroupID(of []string) string {
+	return fmt.Sprintf("gsnap-%d-%s%08x", len(of), sumOf(of), rand.Uint32())
+}
+
+// sumOf identifies volumes, in any order.
+func sumOf(ids []string) string {
+	return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(strings.Join(slices.Sorted(slices.Values(ids)), " "))))
+}
+
+var groupID = regexp.MustCompile(`^gsnap-([1-9][0-9]{0,2})-([0-9a-f]{8})[0-9a-f]{8}$`)
 
 // CreateGroupSnapshot implements [csi.GroupSnapshotter]. EC2 cuts at one moment
 // only volumes of one instance.
@@ -38,13 +49,15 @@ func (b *Backend) CreateGroupSnapshot(ctx context.Context, spec csi.GroupSpec) (
 	key := "group " + spec.Name // in b.uncertain
 	made, missing, err := b.members(ctx, b.groupsNamed, spec.Name, time.Until(b.certain(key)))
 	fresh := err == nil && len(made) == 0
-	switch {
-	case err != nil:
-	case fresh:
+	if fresh {
 		made, err = b.cutGroup(ctx, spec, p)
 		b.uncertain.Store(key, time.Now())
-	case missing > 0:
-		err = fmt.Errorf("%w: of the snapshots of group %q %d are not seen", csi.ErrUnavailable, spec.Name, missing)
+	}
+	if err == nil {
+		err = b.deleteWrongCut(ctx, spec.VolumeIDs, made, fresh)
+	}
+	if err == nil && missing > 0 {
+		err = fmt.Errorf("%w: of the snapshots of group %q %d are not seen: if they are gone for good, delete the others, which are tagged %s=%s", csi.ErrUnavailable, spec.Name, missing, tagGroupName, spec.Name)
 	}
 	if err == nil {
 		err = b.deleteFailed(ctx, made)
@@ -59,8 +72,8 @@ func (b *Backend) CreateGroupSnapshot(ctx context.Context, spec csi.GroupSpec) (
 }
 
 // members are the snapshots of the group that a read finds; of several groups
-// those of the oldest. It looks for lag until there are any, and until all are
-// there for as long as reads may lag.
+// those of the oldest. It looks for lag until there are any, and then for as long
+// as reads may lag until all are there.
 func (b *Backend) members(ctx context.Context, read *poll.Poller[[]types.Snapshot], key string, lag time.Duration) (list []types.Snapshot, missing int, err error) {
 	for start := time.Now(); ; {
 		list, _, err = read.Find(ctx, key, lag)
@@ -73,7 +86,9 @@ func (b *Backend) members(ctx context.Context, read *poll.Poller[[]types.Snapsho
 		if m := groupID.FindStringSubmatch(id); m != nil {
 			missing, _ = strconv.Atoi(m[1])
 		}
-		if missing -= len(list); missing <= 0 || time.Since(start) > b.o.Consistency {
+		missing -= len(list)
+		whole := missing <= 0 && time.Since(aws.ToTime(list[0].StartTime)) > b.o.Consistency // a wrong cut may have more
+		if whole || time.Since(start) > b.o.Consistency {
 			return list, missing, nil
 		}
 		if err := pace.Sleep(ctx, b.o.Consistency/10); err != nil {
@@ -92,7 +107,7 @@ func (b *Backend) cutGroup(ctx context.Context, spec csi.GroupSpec, p *snapshotP
 		return nil, err
 	}
 	maps.Copy(tags, b.o.ourTags(tagGroupName, spec.Name))
-	tags[tagSnapshotName] = fmt.Sprintf("gsnap-%d-%016x", len(spec.VolumeIDs), rand.Uint64())
+	tags[tagSnapshotName] = newGroupID(spec.VolumeIDs)
 	out, err := invoke(ctx, b.c, "CreateSnapshots", (*ec2.Client).CreateSnapshots, &ec2.CreateSnapshotsInput{
 		InstanceSpecification: from, Description: aws.String("Created by csikit for group " + spec.Name),
 		OutpostArn: stringOrNil(p.outpost), TagSpecifications: tagSpecification(types.ResourceTypeSnapshot, tags),
@@ -104,15 +119,33 @@ func (b *Backend) cutGroup(ctx context.Context, spec csi.GroupSpec, p *snapshotP
 		return nil, err
 	}
 	var made []types.Snapshot
-	same := len(out.Snapshots) == len(spec.VolumeIDs)
 	for _, s := range out.Snapshots {
 		made = append(made, types.Snapshot{SnapshotId: s.SnapshotId, VolumeId: s.VolumeId, VolumeSize: s.VolumeSize, StartTime: s.StartTime, State: s.State, Tags: tagList(tags)})
-		same = same && slices.Contains(spec.VolumeIDs, aws.ToString(s.VolumeId))
-	}
-	if !same { // what is attached has changed since it was read
-		return nil, errors.Join(fmt.Errorf("%w: instance %s has other volumes than it showed", csi.ErrPending, *from.InstanceId), b.deleteAll(ctx, made))
 	}
 	return made, nil
+}
+
+// deleteWrongCut deletes what was cut for these volumes and is of others, or if
+// it was cut just now of fewer: what is attached had changed since it was read.
+// Those that nobody asked for go when the others are seen no more: until then,
+// also after a crash, they show what the others are.
+func (b *Backend) deleteWrongCut(ctx context.Context, ids []string, made []types.Snapshot, fresh bool) error {
+	var wanted, strangers []types.Snapshot
+	for _, s := range made {
+		if slices.Contains(ids, aws.ToString(s.VolumeId)) {
+			wanted = append(wanted, s)
+		} else if m := groupID.FindStringSubmatch(tagValue(s.Tags, tagSnapshotName)); m != nil && m[2] == sumOf(ids) {
+			strangers = append(strangers, s)
+		}
+	}
+	if len(strangers) == 0 && !(fresh && len(wanted) < len(ids)) {
+		return nil
+	}
+	err := fmt.Errorf("%w: EC2 cut %d of the %d volumes and %d others: what is attached to the instance has changed", csi.ErrPending, len(wanted), len(ids), len(strangers))
+	if len(wanted) > 0 {
+		return errors.Join(err, b.deleteAll(ctx, wanted))
+	}
+	return errors.Join(err, b.deleteAll(ctx, strangers))
 }
 
 // commonInstance specifies the instance that has all the volumes, without what

@@ -1,10 +1,15 @@
 package ebs_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/csikit/csikit/backends/ebs"
 	"github.com/csikit/csikit/backends/ebs/ec2test"
 	"github.com/csikit/csikit/csi"
 )
@@ -65,4 +70,44 @@ func TestGroup_FailedIsDeleted(t *testing.T) {
 	_, err = b.CreateGroupSnapshot(t.Context(), spec)
 	require.ErrorIs(t, err, csi.ErrInvalid)
 	require.Len(t, s.Snapshots(), 2, "only those of the first group")
+}
+
+// TestGroup_WrongCutIsTakenBack: EC2 cuts a volume that it did not show on the
+// instance, and the controller dies before it has deleted what it did not want.
+func TestGroup_WrongCutIsTakenBack(t *testing.T) {
+	for deleted := range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			s := newEC2(t, func(o *ec2test.Options) {
+				o.Lag, o.MappingLag = ec2test.Span{Max: time.Second}, ec2test.Span{Min: time.Minute, Max: time.Minute}
+			})
+			consistency := func(o *ebs.Options) { o.Consistency = 2 * time.Second }
+			b := open(t, s, consistency)
+			time.Sleep(2 * time.Minute) // the root is to be seen
+			var ids []string
+			for _, name := range []string{"first", "not asked for", "second"} {
+				ids = append(ids, create(t, b, name).ID)
+				_, err := b.Attach(t.Context(), attachment(ids[len(ids)-1], node1))
+				require.NoError(t, err)
+			}
+			spec := csi.GroupSpec{Name: "g", VolumeIDs: []string{ids[0], ids[2]}}
+			s.Inject(ec2test.Fault{API: "DeleteSnapshot", Skip: deleted, Count: 1, Code: "UnauthorizedOperation"})
+			err := csi.ErrPending
+			for errors.Is(err, csi.ErrPending) && !strings.Contains(err.Error(), "UnauthorizedOperation") {
+				_, err = b.CreateGroupSnapshot(t.Context(), spec)
+			}
+			require.ErrorContains(t, err, "UnauthorizedOperation")
+
+			time.Sleep(2 * time.Minute)
+			b = open(t, s, consistency) // the next controller
+			for err = csi.ErrPending; errors.Is(err, csi.ErrPending); {
+				_, err = b.CreateGroupSnapshot(t.Context(), spec)
+			}
+			require.NoError(t, err)
+			var of []string
+			for _, made := range s.Snapshots() {
+				of = append(of, made.VolumeID)
+			}
+			require.ElementsMatch(t, spec.VolumeIDs, of, "after %d deletions", deleted)
+		})
+	}
 }

@@ -72,14 +72,15 @@ func (c *cloud) follow(t *testing.T, times *Times, key string, d time.Duration) 
 }
 
 // TestFollow_AloneIsSeenSoon: whatever is expected, a change is seen at most 100
-// ms and a call after it was made; after 20 seconds, 1/200 of the time.
+// ms and a call and a half after it was made, since it may be made in the middle
+// of a call that does not see it; after 20 seconds, 1/200 of the time.
 func TestFollow_AloneIsSeenSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCloud(t)
 		for _, times := range []*Times{NewTimes(0, 0), NewTimes(time.Second, 4*time.Second)} {
 			for d := time.Millisecond; d < 5*time.Minute; d = d*5/4 + time.Millisecond {
 				late := c.follow(t, times, d.String(), d)
-				require.LessOrEqual(t, late, max(100*time.Millisecond, d/199)+roundTrip, d)
+				require.LessOrEqual(t, late, max(100*time.Millisecond, d/199)+roundTrip*3/2, d)
 			}
 		}
 	})
