@@ -51,6 +51,12 @@ var controllerOffers = []offer[controllerCapability]{
 		func(f *features) bool { return f.modifier != nil },
 		[]string{csipb.Controller_ControllerModifyVolume_FullMethodName}},
 	{csipb.ControllerServiceCapability_RPC_SINGLE_NODE_MULTI_WRITER, always, nil},
+	{csipb.ControllerServiceCapability_RPC_GET_VOLUME_HEALTH,
+		func(f *features) bool { return f.health != nil },
+		[]string{csipb.Controller_ControllerGetVolumeHealth_FullMethodName}},
+	{csipb.ControllerServiceCapability_RPC_LIST_VOLUME_HEALTH,
+		func(f *features) bool { return f.healthLister != nil },
+		[]string{csipb.Controller_ControllerListVolumeHealth_FullMethodName}},
 }
 
 var groupOffers = []offer[groupCapability]{
@@ -72,6 +78,8 @@ var nodeOffers = []offer[nodeCapability]{
 	{csipb.NodeServiceCapability_RPC_VOLUME_MOUNT_GROUP,
 		func(f *features) bool { return f.traits.MountGroup }, nil},
 	{csipb.NodeServiceCapability_RPC_SINGLE_NODE_MULTI_WRITER, always, nil},
+	{csipb.NodeServiceCapability_RPC_GET_VOLUME_HEALTH, always,
+		[]string{csipb.Node_NodeGetVolumeHealth_FullMethodName}},
 }
 
 // stages reports whether volumes are staged before they are published.

@@ -16,6 +16,7 @@ type controllerServer struct {
 	d         *Driver
 	volumes   page.Pager[*Volume]
 	snapshots page.Pager[*Snapshot]
+	unhealthy page.Pager[unhealthy]
 }
 
 // ControllerGetCapabilities implements csipb.ControllerServer.

@@ -25,6 +25,9 @@ type features struct {
 	volumeLister   VolumeLister
 	snapshotLister SnapshotLister
 	capacity       CapacityReporter
+	health         HealthReporter
+	healthLister   HealthLister
+	nodeHealth     NodeHealthReporter
 	usage          UsageReporter
 	nodeDescriber  NodeDescriber
 	releaser       Releaser
@@ -66,6 +69,9 @@ var abilities = []ability{
 	optional("VolumeLister", func(f *features) *VolumeLister { return &f.volumeLister }),
 	optional("SnapshotLister", func(f *features) *SnapshotLister { return &f.snapshotLister }),
 	optional("CapacityReporter", func(f *features) *CapacityReporter { return &f.capacity }),
+	optional("HealthReporter", func(f *features) *HealthReporter { return &f.health }),
+	optional("HealthLister", func(f *features) *HealthLister { return &f.healthLister }),
+	optional("NodeHealthReporter", func(f *features) *NodeHealthReporter { return &f.nodeHealth }),
 	optional("UsageReporter", func(f *features) *UsageReporter { return &f.usage }),
 	optional("NodeDescriber", func(f *features) *NodeDescriber { return &f.nodeDescriber }),
 	optional("Releaser", func(f *features) *Releaser { return &f.releaser }),

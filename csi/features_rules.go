@@ -43,6 +43,8 @@ var featureRules = []featureRule{
 		"Snapshotter makes volumes from snapshots, which only a Provisioner can delete: implement it, or drop Snapshotter (Options.Disable)"},
 	{func(f *features) bool { return f.groups != nil && f.snapshotter == nil },
 		"GroupSnapshotter cuts snapshots that only a Snapshotter can restore: implement it, or drop GroupSnapshotter (Options.Disable)"},
+	{func(f *features) bool { return f.healthLister != nil && f.health == nil },
+		"HealthLister needs a HealthReporter, whom the CO asks for what a listing missed: implement it, or drop HealthLister (Options.Disable)"},
 	{func(f *features) bool { return f.snapshotLister != nil && f.snapshotter == nil },
 		"SnapshotLister lists what only a Snapshotter makes: implement it, or drop SnapshotLister (Options.Disable)"},
 }

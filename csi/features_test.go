@@ -45,6 +45,15 @@ func (*everythingBackend) ListSnapshots(context.Context, ListQuery) iter.Seq2[*S
 func (*everythingBackend) Capacity(context.Context, CapacityQuery) (Capacity, error) {
 	return Capacity{}, nil
 }
+func (*everythingBackend) VolumeHealth(context.Context, VolumeRef) ([]Problem, error) {
+	return nil, nil
+}
+func (*everythingBackend) UnhealthyVolumes(context.Context, ListQuery) iter.Seq2[VolumeProblem, error] {
+	return nil
+}
+func (*everythingBackend) NodeVolumeHealth(context.Context, StagedVolume) ([]Problem, error) {
+	return nil, nil
+}
 func (*everythingBackend) VolumeUsage(context.Context, StagedVolume) (Usage, error) {
 	return Usage{}, nil
 }

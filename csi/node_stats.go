@@ -66,13 +66,7 @@ func (d *Driver) volumeStats(ctx context.Context, id, path string) (Usage, error
 }
 
 func (d *Driver) reportedUsage(ctx context.Context, id, path, staging string, info mount.Info) (Usage, error) {
-	v := StagedVolume{ID: id, Path: path, StagingPath: staging}
-	switch {
-	case info.Rdev != 0:
-		v.Device = majorMinor(info.Rdev)
-	case !anonymous(info.Device):
-		v.Device = majorMinor(info.Device)
-	}
+	v := StagedVolume{ID: id, Path: path, StagingPath: staging, Device: numberAt(info)}
 	return call(ctx, d, "VolumeUsage", id, func(ctx context.Context) (Usage, error) {
 		return d.features.usage.VolumeUsage(ctx, v)
 	})

@@ -36,6 +36,7 @@ type Backend struct {
 	groupsNamed    *poll.Poller[[]types.Snapshot]
 	instances      *poll.Poller[types.Instance]
 	modifications  *poll.Poller[types.VolumeModification]
+	ill            *poll.Poller[map[string]types.VolumeStatusItem]
 	times          times
 	zones          zones
 	devices        *slots.Table
@@ -57,6 +58,8 @@ var (
 	_ csi.Cloner           = (*Backend)(nil)
 	_ csi.VolumeLister     = (*Backend)(nil)
 	_ csi.SnapshotLister   = (*Backend)(nil)
+	_ csi.HealthReporter   = (*Backend)(nil)
+	_ csi.HealthLister     = (*Backend)(nil)
 	_ csi.NodeDescriber    = (*Backend)(nil)
 	_ csi.Prober           = (*Backend)(nil)
 )
@@ -89,6 +92,7 @@ func New(o Options) (*Backend, error) {
 	b.groupsNamed = poll.New(scope, mostValues, b.fetchSnapshotsNamed(tagGroupName))
 	b.instances = poll.New(scope, mostValues, b.fetchInstances)
 	b.modifications = poll.New(scope, mostValues, b.fetchModifications)
+	b.ill = poll.New(scope, 1, b.fetchIll)
 	b.changes = gather.NewQueue(&b.group, b.runChange)
 	return b, nil
 }

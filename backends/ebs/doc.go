@@ -33,8 +33,9 @@
 // 100 ms and slower in a crowd. Each API has a bucket that learns its rate from
 // EC2's throttling; callers wait in turn until their context ends.
 //
-// # Not offered
+// # Health
 //
-// Volume health, NVMe statistics, removal of the start-up taint and a drain hook
-// are not here yet.
+// A volume that EC2 calls impaired is Inaccessible, one with a warning Degraded,
+// with what EC2 says of it (DescribeVolumeStatus). One call tells all that are
+// ill: EC2 fails a call for certain ids if it knows one of them no more.
 package ebs

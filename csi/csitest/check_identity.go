@@ -58,6 +58,8 @@ func capabilitiesMatch(s *session) {
 		{expands, implements[csi.Expander](s, "Expander")},
 		{modifies, implements[csi.Modifier](s, "Modifier")},
 		{getsVolume, implements[csi.Provisioner](s, "Provisioner")},
+		{tellsHealth, implements[csi.HealthReporter](s, "HealthReporter")},
+		{listsHealth, implements[csi.HealthLister](s, "HealthLister")},
 		{listsNodes, implements[csi.Attacher](s, "Attacher") && implements[csi.VolumeLister](s, "VolumeLister")},
 		{stages, !s.offers.traits.PerPod},
 		{hasTopology, len(s.offers.traits.TopologyKeys) > 0},

@@ -13,6 +13,7 @@ var validateChecks = []check{
 	{"Rule12/VolumeUnknown", "an unknown volume is NOT_FOUND (spec.md, ValidateVolumeCapabilities)", []need{provisions}, validateUnknown},
 	{"Rule12/FieldsMissing", "a missing id or missing capabilities are INVALID_ARGUMENT (spec.md, ValidateVolumeCapabilities)", []need{provisions}, validateFieldsMissing},
 	{"Rule6/GetVolume", "ControllerGetVolume says what CreateVolume said; a volume that is gone is NOT_FOUND (spec.md, ControllerGetVolume)", []need{provisions, getsVolume}, getVolume},
+	{"Rule6/VolumeHealth", "ControllerGetVolumeHealth knows each volume; one that is gone is NOT_FOUND (spec.md, ControllerGetVolumeHealth)", []need{provisions, tellsHealth}, volumeHealth},
 	{"Rule3/Capacity", "GetCapacity is not negative, and as much as one volume when one can be made (spec.md, GetCapacity)", []need{provisions, tellsCapacity}, capacity},
 	{"Rule5/CapacityNowhere", "GetCapacity of a topology that no node has is 0 (spec.md, GetCapacity)", []need{provisions, tellsCapacity, hasTopology}, capacityNowhere},
 }
@@ -69,6 +70,23 @@ func getVolume(s *session) {
 	s.wantCode("ControllerGetVolume of a deleted volume", err, codes.NotFound)
 	_, err = s.controller.ControllerGetVolume(s.ctx(), &csipb.ControllerGetVolumeRequest{})
 	s.wantCode("ControllerGetVolume without an id", err, codes.InvalidArgument)
+}
+
+func volumeHealth(s *session) {
+	v := s.create()
+	ask := func(id string) (*csipb.ControllerGetVolumeHealthResponse, error) {
+		return s.controller.ControllerGetVolumeHealth(s.ctx(), &csipb.ControllerGetVolumeHealthRequest{VolumeId: id, Secrets: s.h.secrets()})
+	}
+	resp, err := ask(v.GetVolumeId())
+	s.must("ControllerGetVolumeHealth", err)
+	if got := resp.GetVolumeHealth().GetVolumeId(); got != v.GetVolumeId() {
+		s.Errorf("ControllerGetVolumeHealth of volume %s is about %q", v.GetVolumeId(), got)
+	}
+	v.delete()
+	_, err = ask(v.GetVolumeId())
+	s.wantCode("ControllerGetVolumeHealth of a deleted volume", err, codes.NotFound)
+	_, err = ask("")
+	s.wantCode("ControllerGetVolumeHealth without an id", err, codes.InvalidArgument)
 }
 
 // capacityOf asks for the capacity at a place.

@@ -76,6 +76,13 @@ func (m *Memory) DeleteVolume(ctx context.Context, ref csi.VolumeRef) error {
 	return nil
 }
 
+// VolumeHealth implements [csi.HealthReporter]: nothing is ever wrong with
+// memory.
+func (m *Memory) VolumeHealth(ctx context.Context, ref csi.VolumeRef) ([]csi.Problem, error) {
+	_, err := m.Volume(ctx, ref)
+	return nil, err
+}
+
 // Volume implements [csi.Provisioner].
 func (m *Memory) Volume(ctx context.Context, ref csi.VolumeRef) (*csi.Volume, error) {
 	if err := m.lock(ctx); err != nil {

@@ -112,3 +112,9 @@ func (b *deleteSnapshotFails) DeleteSnapshot(ctx context.Context, ref csi.Snapsh
 type deleteSnapshotLies struct{ *Memory }
 
 func (*deleteSnapshotLies) DeleteSnapshot(context.Context, csi.SnapshotRef) error { return nil }
+
+type healthyGhosts struct{ *Memory }
+
+func (b *healthyGhosts) VolumeHealth(context.Context, csi.VolumeRef) ([]csi.Problem, error) {
+	return nil, nil
+}

@@ -48,6 +48,7 @@ var mutants = []mutant{
 		[]string{"Rule4/SnapshotMissing", "Rule14/GetSnapshot", "Rule4/VolumeMissing", "Rule12/VolumeUnknown", "Rule6/GetVolume", "Rule8/DeletedIsGone"}},
 	{"puts volumes where nobody asked", func(m *Memory) csi.Locator { return &anywhere{m} }, []string{"Rule5/WhereAsked", "Rule5/Nowhere", "Rule5/CapacityNowhere"}},
 	{"deletes volumes in use", func(m *Memory) csi.Locator { return &deletesInUse{m} }, []string{"Rule8/DeleteAttached", "Rule8/DeleteStaged"}},
+	{"finds ghosts healthy", func(m *Memory) csi.Locator { return &healthyGhosts{m} }, []string{"Rule6/VolumeHealth"}},
 	{"fails to delete what is gone", func(m *Memory) csi.Locator { return &deleteFails{m} }, []string{"Rule8/DeleteTwice", "Rule8/DeleteUnknown"}},
 	{"says deleted and does not", func(m *Memory) csi.Locator { return &deleteLies{m} }, []string{"Rule8/DeletedIsGone", "Rule1/SameNameSameVolume"}},
 	{"deletes the snapshots with the volume", func(m *Memory) csi.Locator { return &snapshotsDie{m} }, []string{"Rule9/SnapshotOutlivesVolume"}},

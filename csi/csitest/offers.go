@@ -87,6 +87,8 @@ var (
 	listsVolumes  = controllerCap(csipb.ControllerServiceCapability_RPC_LIST_VOLUMES)
 	listsNodes    = controllerCap(csipb.ControllerServiceCapability_RPC_LIST_VOLUMES_PUBLISHED_NODES)
 	getsVolume    = controllerCap(csipb.ControllerServiceCapability_RPC_GET_VOLUME)
+	tellsHealth   = controllerCap(csipb.ControllerServiceCapability_RPC_GET_VOLUME_HEALTH)
+	listsHealth   = controllerCap(csipb.ControllerServiceCapability_RPC_LIST_VOLUME_HEALTH)
 	tellsCapacity = controllerCap(csipb.ControllerServiceCapability_RPC_GET_CAPACITY)
 	snapshots     = controllerCap(csipb.ControllerServiceCapability_RPC_CREATE_DELETE_SNAPSHOT)
 	listsSnaps    = controllerCap(csipb.ControllerServiceCapability_RPC_LIST_SNAPSHOTS)

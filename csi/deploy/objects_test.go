@@ -43,7 +43,7 @@ var configs = map[string]Config{
 	disks.name:  {Image: "disks:v1", Hints: Hints{NodeLocal: true, Args: []string{"--pool=/p"}, HostPaths: []string{"/p"}, Samples: Samples{StaticHandle: "NODE/x"}}},
 	shares.name: {Image: "shares:v1", Hints: Hints{ClassSecrets: true}},
 	vault.name:  {Image: "vault:v1", Hints: Hints{TokenAudiences: []string{"vault"}, Republish: true, HostNetwork: true, HealthPort: 9900}},
-	future.name: {Image: "future:v1"},
+	future.name: {Image: "future:v1", Sidecars: map[string]string{healthMonitor: "v9.9.9"}},
 }
 
 var drivers = []synthetic{cloud, disks, shares, vault, future}
@@ -98,6 +98,17 @@ func TestThePodsHaveExactlyTheSidecarsThatTheCapabilitiesNeed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// No health monitor is known that works with CSI v1.13: who has one names it.
+func TestTheHealthMonitorIsThereOnlyIfItIsNamed(t *testing.T) {
+	all, err := Objects(future, Config{Image: "future:v1"})
+	require.NoError(t, err)
+	controller := one[*appsv1.Deployment](t, all, objectName(future.name)+"-controller").Spec.Template
+	assert.NotContains(t, containers(controller), healthMonitor)
+	assert.False(t, slices.ContainsFunc(all, func(o Object) bool { return strings.Contains(o.GetName(), "health-monitor") }), "nor its permissions")
+	named := one[*appsv1.Deployment](t, objects(t, future), objectName(future.name)+"-controller").Spec.Template
+	assert.Contains(t, containers(named), healthMonitor)
 }
 
 func TestCSIDriverFollowsTheCapabilities(t *testing.T) {

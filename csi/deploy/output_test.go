@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"maps"
 	"strings"
 	"testing"
 	"text/template"
@@ -54,7 +55,11 @@ func TestTheChartIsThePlainFormWithValues(t *testing.T) {
 			delete(want, "Namespace/there")
 			assert.Equal(t, want, documents(t, render(t, chart, nil)))
 
-			c.Image, c.Replicas, c.KubeletDir, c.LogLevel, c.Sidecars = "yes:1", 5, "/opt/kubelet", "debug", map[string]string{provisioner: "mine/p:2"}
+			c.Image, c.Replicas, c.KubeletDir, c.LogLevel, c.Sidecars = "yes:1", 5, "/opt/kubelet", "debug", maps.Clone(c.Sidecars)
+			if c.Sidecars == nil {
+				c.Sidecars = map[string]string{}
+			}
+			c.Sidecars[provisioner] = "mine/p:2"
 			plain, err = Files(d, c, Plain)
 			require.NoError(t, err)
 			want = documents(t, plain["driver.yaml"])

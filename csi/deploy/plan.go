@@ -66,7 +66,11 @@ var sidecarRules = []sidecarRule{
 	{attacher, func(p *plan) bool { return p.offers(canAttach) && !p.Hints.NodeLocal }, false},
 	{resizer, func(p *plan) bool { return p.expands() || (p.offers(canModify) && !p.Hints.NodeLocal) }, false},
 	{snapshotter, func(p *plan) bool { return p.offers(canSnapshot) }, true},
-	{healthMonitor, func(p *plan) bool { return p.offers(canHealth) && !p.Hints.NodeLocal }, false},
+	// No release asks for health as CSI v1.13 does: v0.18.0 looks for
+	// VOLUME_CONDITION of v1.12 and ends when it is not there.
+	{healthMonitor, func(p *plan) bool {
+		return p.offers(canHealth) && !p.Hints.NodeLocal && p.Sidecars[healthMonitor] != ""
+	}, false},
 	{snapshotMetadata, func(p *plan) bool { return p.offers(canTrackChanges) && !p.Hints.NodeLocal }, false},
 }
 

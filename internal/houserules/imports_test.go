@@ -27,7 +27,7 @@ func contractFile(name string) bool { return contractFiles[name] }
 var contractFiles = func() map[string]bool {
 	m := map[string]bool{}
 	for _, n := range strings.Fields(`access attacher backend capacity cloner ephemeral errors expander
-		formatrecorder lister modifier nodedescriber nodevolume populator prober releaser secrets size
+		formatrecorder health lister modifier nodedescriber nodevolume populator prober releaser secrets size
 		snapshotter source topology traits usage volume`) {
 		m["csi/"+n+".go"] = true
 	}
