@@ -33,9 +33,8 @@ func chart(d Driver, c Config) (map[string]string, error) {
 	marked.Sidecars = map[string]string{}
 	images := map[string]any{}
 	for name := range versions {
-		marked.Sidecars[name] = markSidecar + name
 		if p.uses(name) {
-			images[name] = p.image(name)
+			marked.Sidecars[name], images[name] = markSidecar+name, p.image(name)
 		}
 	}
 	objects, err := Objects(d, marked)

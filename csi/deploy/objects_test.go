@@ -107,6 +107,9 @@ func TestTheHealthMonitorIsThereOnlyIfItIsNamed(t *testing.T) {
 	controller := one[*appsv1.Deployment](t, all, objectName(future.name)+"-controller").Spec.Template
 	assert.NotContains(t, containers(controller), healthMonitor)
 	assert.False(t, slices.ContainsFunc(all, func(o Object) bool { return strings.Contains(o.GetName(), "health-monitor") }), "nor its permissions")
+	chart, err := Files(future, Config{Image: "future:v1"}, Helm)
+	require.NoError(t, err)
+	assert.NotContains(t, chart["templates/driver.yaml"], "health-monitor")
 	named := one[*appsv1.Deployment](t, objects(t, future), objectName(future.name)+"-controller").Spec.Template
 	assert.Contains(t, containers(named), healthMonitor)
 }

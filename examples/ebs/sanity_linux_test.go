@@ -17,6 +17,6 @@ func TestSanity(t *testing.T) {
 		func(s *sanity.Config) { s.TestNodeVolumeAttachLimit = true })
 	require.Zero(t, r.Failed)
 	for reason := range r.Reasons {
-		require.Regexp(t, "Health|Group|GetCapacity|SNAPSHOT_ACCESSIBILITY|readonly field|disabled", reason)
+		require.Regexp(t, "NodeGetStorageHealth|GetCapacity|SNAPSHOT_ACCESSIBILITY|readonly field|disabled", reason)
 	}
 }
