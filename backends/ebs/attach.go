@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/awscall"
 )
 
 // contextDevice in the publish context is the device name of the attachment, as
@@ -46,7 +47,7 @@ func (b *Backend) Attach(ctx context.Context, attachment csi.Attachment) (map[st
 	switch {
 	case a.stuck:
 		b.devices.Settle(a.Node, a.ID, doubtfulFor)
-		_, undo := invoke(ctx, b.c, "DetachVolume", (*ec2.Client).DetachVolume, &ec2.DetachVolumeInput{VolumeId: &a.ID, InstanceId: &a.Node})
+		_, undo := b.ec2.DetachVolume(ctx, &ec2.DetachVolumeInput{VolumeId: &a.ID, InstanceId: &a.Node})
 		return nil, errors.Join(fmt.Errorf("%w: volume %s has been %s to node %s as %s for %v; it is detached, and a retry takes another name. If this repeats, the instance may be impaired",
 			csi.ErrUnavailable, a.ID, a.state, a.Node, a.device, b.o.AttachTimeout), undo)
 	case err != nil:
@@ -64,7 +65,7 @@ func (a *attaching) begin(ctx context.Context) (id string, begun bool, err error
 		if err != nil {
 			return "", false, err
 		}
-		_, err = invoke(ctx, b.c, "AttachVolume", (*ec2.Client).AttachVolume, &ec2.AttachVolumeInput{Device: &device, InstanceId: &a.Node, VolumeId: &a.ID})
+		_, err = b.ec2.AttachVolume(ctx, &ec2.AttachVolumeInput{Device: &device, InstanceId: &a.Node, VolumeId: &a.ID})
 		a.began, a.last = time.Now(), time.Now()
 		switch {
 		case err == nil:
@@ -78,7 +79,7 @@ func (a *attaching) begin(ctx context.Context) (id string, begun bool, err error
 				return a.ID, false, nil
 			}
 			return "", false, err
-		case hasCode(err, "VolumeInUse", "IncorrectState"):
+		case awscall.Has(err, "VolumeInUse", "IncorrectState"):
 			err = a.whoHas(ctx, err)
 		}
 		if err != nil {
@@ -106,7 +107,7 @@ func (a *attaching) look(v types.Volume, _ bool) (done bool, err error) {
 // nameInUse recognises EC2's "Attachment point /dev/xvdaa is already in use",
 // whose code says only that a parameter is invalid.
 func nameInUse(err error) bool {
-	return hasCode(err, "InvalidParameterValue", "InvalidDevice.InUse") && strings.Contains(err.Error(), "already in use")
+	return awscall.Has(err, "InvalidParameterValue", "InvalidDevice.InUse") && strings.Contains(err.Error(), "already in use")
 }
 
 // isMade looks whether a call whose answer was lost was executed.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/csikit/csikit/csi"
@@ -23,7 +24,7 @@ const DriverName = "ebs.csi.aws.com"
 // itself is only ever used to ask less, or to wait longer.
 type Backend struct {
 	o       Options
-	c       *client
+	ec2     *ec2.Client // metered
 	life    context.Context
 	stop    context.CancelCauseFunc
 	group   sync.WaitGroup
@@ -80,7 +81,7 @@ func New(o Options) (*Backend, error) {
 	o.AttachTimeout = cmp.Or(o.AttachTimeout, 2*time.Minute)
 	o.DeviceTimeout = cmp.Or(o.DeviceTimeout, time.Minute)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
-	b := &Backend{o: o, c: newClient(o.EC2, o.Logger), started: time.Now(), times: newTimes()}
+	b := &Backend{o: o, ec2: o.metered(), started: time.Now(), times: newTimes()}
 	b.zones.turn = make(chan struct{}, 1)
 	b.life, b.stop = context.WithCancelCause(context.Background())
 	b.devices = slots.New(candidates, mappingAge)

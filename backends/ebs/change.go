@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/awscall"
 )
 
 // EC2 takes a few modifications of a volume a day, and none while one runs. So
@@ -95,7 +96,7 @@ func (b *Backend) apply(ctx context.Context, v *changing, c *change) {
 
 // explain adds to a refusal of EC2 what it is about.
 func explain(v *changing, err error) error {
-	if !hasCode(err, "IncorrectModificationState", "VolumeModificationRateExceeded") && !errors.Is(err, csi.ErrPending) {
+	if !awscall.Has(err, "IncorrectModificationState", "VolumeModificationRateExceeded") && !errors.Is(err, csi.ErrPending) {
 		return err
 	}
 	return fmt.Errorf("%w. EC2 takes a modification when the one before is completed (optimizing can take hours), at most 4 in 24 hours; %s", err, v.history())

@@ -201,7 +201,7 @@ func (c *creation) call(ctx context.Context, at place, token string) (string, er
 			VolumeType: types.VolumeType(s.volumeType.name), Size: int32OrNil(s.sizeGiB), Iops: int32OrNil(s.iops), Throughput: int32OrNil(s.throughput),
 			KmsKeyId: stringOrNil(c.p.kmsKey), Encrypted: c.encrypted(), MultiAttachEnabled: trueOrNil(s.multiAttach),
 		}
-		out, err := invoke(ctx, c.b.c, "CopyVolumes", (*ec2.Client).CopyVolumes, in)
+		out, err := c.b.ec2.CopyVolumes(ctx, in)
 		if err != nil || len(out.Volumes) == 0 {
 			return "", cmp.Or(err, csi.ErrUnavailable)
 		}
@@ -213,7 +213,7 @@ func (c *creation) call(ctx context.Context, at place, token string) (string, er
 		KmsKeyId: stringOrNil(c.p.kmsKey), Encrypted: c.encrypted(), MultiAttachEnabled: trueOrNil(s.multiAttach),
 		SnapshotId: stringOrNil(c.snapshot), VolumeInitializationRate: int32OrNil(c.p.initRate),
 	}
-	out, err := invoke(ctx, c.b.c, "CreateVolume", (*ec2.Client).CreateVolume, in)
+	out, err := c.b.ec2.CreateVolume(ctx, in)
 	if err != nil {
 		return "", err
 	}

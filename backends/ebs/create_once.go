@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/awscall"
 	"github.com/csikit/csikit/internal/pace"
 	"github.com/csikit/csikit/internal/poll"
 )
@@ -87,7 +88,7 @@ func (c *creation) makeAt(ctx context.Context, at place) (*types.Volume, error) 
 			return id, true, err
 		})
 		switch {
-		case hasCode(err, "IdempotentParameterMismatch"):
+		case awscall.Has(err, "IdempotentParameterMismatch"):
 			// Somebody asked for this name in another way: for another zone
 			// or size, before a restart or a day ago.
 			if v, err := c.find(ctx, c.b.o.Consistency); v != nil || err != nil {

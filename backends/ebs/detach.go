@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/awscall"
 )
 
 // Detach implements [csi.Attacher]. It never forces: that loses writes.
@@ -65,10 +66,10 @@ func (b *Backend) detach(ctx context.Context, id, node string) error {
 }
 
 func (d *detaching) begin(ctx context.Context) (id string, begun bool, err error) {
-	_, err = invoke(ctx, d.b.c, "DetachVolume", (*ec2.Client).DetachVolume, &ec2.DetachVolumeInput{VolumeId: &d.id, InstanceId: &d.node})
+	_, err = d.b.ec2.DetachVolume(ctx, &ec2.DetachVolumeInput{VolumeId: &d.id, InstanceId: &d.node})
 	d.last = time.Now()
-	d.gone = hasCode(err, "InvalidVolume.NotFound", "InvalidAttachment.NotFound")
-	if hasCode(err, "IncorrectState", "InvalidInstanceID.NotFound") {
+	d.gone = awscall.Has(err, "InvalidVolume.NotFound", "InvalidAttachment.NotFound")
+	if awscall.Has(err, "IncorrectState", "InvalidInstanceID.NotFound") {
 		return d.id, false, nil // it may be detached, or on its way
 	}
 	return d.id, true, err

@@ -12,11 +12,8 @@ import (
 )
 
 func (b *Backend) listVolumes(ctx context.Context, filters ...types.Filter) iter.Seq2[types.Volume, error] {
-	in := &ec2.DescribeVolumesInput{Filters: filters}
-	return pages(&in.NextToken, func() ([]types.Volume, *string, error) {
-		out, err := invoke(ctx, b.c, "DescribeVolumes", (*ec2.Client).DescribeVolumes, in)
-		return out.Volumes, out.NextToken, err
-	})
+	p := ec2.NewDescribeVolumesPaginator(b.ec2, &ec2.DescribeVolumesInput{Filters: filters})
+	return pages(ctx, p, func(out *ec2.DescribeVolumesOutput) []types.Volume { return out.Volumes })
 }
 
 func (b *Backend) fetchVolumes(ctx context.Context, ids []string) (map[string]types.Volume, error) {
@@ -37,11 +34,8 @@ func (b *Backend) fetchVolumesNamed(ctx context.Context, names []string) (map[st
 var self = []string{"self"}
 
 func (b *Backend) listSnapshots(ctx context.Context, owners []string, filters ...types.Filter) iter.Seq2[types.Snapshot, error] {
-	in := &ec2.DescribeSnapshotsInput{OwnerIds: owners, Filters: filters}
-	return pages(&in.NextToken, func() ([]types.Snapshot, *string, error) {
-		out, err := invoke(ctx, b.c, "DescribeSnapshots", (*ec2.Client).DescribeSnapshots, in)
-		return out.Snapshots, out.NextToken, err
-	})
+	p := ec2.NewDescribeSnapshotsPaginator(b.ec2, &ec2.DescribeSnapshotsInput{OwnerIds: owners, Filters: filters})
+	return pages(ctx, p, func(out *ec2.DescribeSnapshotsOutput) []types.Snapshot { return out.Snapshots })
 }
 
 func (b *Backend) fetchSnapshots(ctx context.Context, ids []string) (map[string]types.Snapshot, error) {
@@ -60,11 +54,8 @@ func (b *Backend) fetchSnapshotsNamed(tag string) poll.Read[[]types.Snapshot] {
 }
 
 func (b *Backend) fetchInstances(ctx context.Context, ids []string) (map[string]types.Instance, error) {
-	in := &ec2.DescribeInstancesInput{Filters: []types.Filter{filter("instance-id", ids...)}}
-	reservations := pages(&in.NextToken, func() ([]types.Reservation, *string, error) {
-		out, err := invoke(ctx, b.c, "DescribeInstances", (*ec2.Client).DescribeInstances, in)
-		return out.Reservations, out.NextToken, err
-	})
+	p := ec2.NewDescribeInstancesPaginator(b.ec2, &ec2.DescribeInstancesInput{Filters: []types.Filter{filter("instance-id", ids...)}})
+	reservations := pages(ctx, p, func(out *ec2.DescribeInstancesOutput) []types.Reservation { return out.Reservations })
 	return collect(reservations, func(m map[string]types.Instance, r types.Reservation) {
 		for _, i := range r.Instances {
 			m[aws.ToString(i.InstanceId)] = i
@@ -74,10 +65,9 @@ func (b *Backend) fetchInstances(ctx context.Context, ids []string) (map[string]
 
 // fetchModifications returns the last modification of each volume.
 func (b *Backend) fetchModifications(ctx context.Context, ids []string) (map[string]types.VolumeModification, error) {
-	in := &ec2.DescribeVolumesModificationsInput{Filters: []types.Filter{filter("volume-id", ids...)}}
-	all := pages(&in.NextToken, func() ([]types.VolumeModification, *string, error) {
-		out, err := invoke(ctx, b.c, "DescribeVolumesModifications", (*ec2.Client).DescribeVolumesModifications, in)
-		return out.VolumesModifications, out.NextToken, err
+	p := ec2.NewDescribeVolumesModificationsPaginator(b.ec2, &ec2.DescribeVolumesModificationsInput{Filters: []types.Filter{filter("volume-id", ids...)}})
+	all := pages(ctx, p, func(out *ec2.DescribeVolumesModificationsOutput) []types.VolumeModification {
+		return out.VolumesModifications
 	})
 	return collect(all, func(last map[string]types.VolumeModification, m types.VolumeModification) {
 		id := aws.ToString(m.VolumeId)

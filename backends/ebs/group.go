@@ -108,7 +108,7 @@ func (b *Backend) cutGroup(ctx context.Context, spec csi.GroupSpec, p *snapshotP
 	}
 	maps.Copy(tags, b.o.ourTags(tagGroupName, spec.Name))
 	tags[tagSnapshotName] = newGroupID(spec.VolumeIDs)
-	out, err := invoke(ctx, b.c, "CreateSnapshots", (*ec2.Client).CreateSnapshots, &ec2.CreateSnapshotsInput{
+	out, err := b.ec2.CreateSnapshots(ctx, &ec2.CreateSnapshotsInput{
 		InstanceSpecification: from, Description: aws.String("Created by csikit for group " + spec.Name),
 		OutpostArn: stringOrNil(p.outpost), TagSpecifications: tagSpecification(types.ResourceTypeSnapshot, tags),
 	})

@@ -25,7 +25,7 @@ const initializationPoll = 10 * time.Second
 // more. If ctx ends before, the attachment is pending, and a retry goes on.
 func (b *Backend) awaitInitialized(ctx context.Context, id string) error {
 	for progress := "unknown"; ; {
-		out, err := invoke(ctx, b.c, "DescribeVolumeStatus", (*ec2.Client).DescribeVolumeStatus, &ec2.DescribeVolumeStatusInput{VolumeIds: []string{id}})
+		out, err := b.ec2.DescribeVolumeStatus(ctx, &ec2.DescribeVolumeStatusInput{VolumeIds: []string{id}})
 		if errors.Is(err, csi.ErrNotFound) { // a read that lags, unless the volume is gone
 			_, err = b.volume(ctx, id)
 		}

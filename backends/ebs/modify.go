@@ -123,7 +123,7 @@ func (b *Backend) modify(ctx context.Context, v *changing, size *csi.SizeRange, 
 		return explain(v, fmt.Errorf("%w: volume %s is being modified", csi.ErrPending, v.id))
 	}
 	return b.awaitModified(ctx, v, func(ctx context.Context) (string, bool, error) {
-		out, err := invoke(ctx, b.c, "ModifyVolume", (*ec2.Client).ModifyVolume, v.request(t))
+		out, err := b.ec2.ModifyVolume(ctx, v.request(t))
 		if err != nil {
 			return "", false, explain(v, err)
 		}
@@ -195,11 +195,11 @@ func (b *Backend) retag(ctx context.Context, id string, p *performance, tags map
 	}
 	var errs []error
 	if len(tags) > 0 {
-		_, err := invoke(ctx, b.c, "CreateTags", (*ec2.Client).CreateTags, &ec2.CreateTagsInput{Resources: []string{id}, Tags: tagList(tags)})
+		_, err := b.ec2.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: tagList(tags)})
 		errs = append(errs, err)
 	}
 	if len(remove) > 0 {
-		_, err := invoke(ctx, b.c, "DeleteTags", (*ec2.Client).DeleteTags, &ec2.DeleteTagsInput{Resources: []string{id}, Tags: remove})
+		_, err := b.ec2.DeleteTags(ctx, &ec2.DeleteTagsInput{Resources: []string{id}, Tags: remove})
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {

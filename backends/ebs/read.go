@@ -1,11 +1,13 @@
 package ebs
 
 import (
+	"context"
 	"iter"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/csikit/csikit/internal/poll"
@@ -54,23 +56,25 @@ func (b *Backend) ours(nameKey string) []types.Filter {
 	return append(filters, filter("tag:"+tagOurs, "true"))
 }
 
-// pages yields what all pages of an answer hold. token is the request's field
-// for the next one.
-func pages[T any](token **string, page func() ([]T, *string, error)) iter.Seq2[T, error] {
+// A paginator is one of the SDK's.
+type paginator[Out any] interface {
+	HasMorePages() bool
+	NextPage(context.Context, ...func(*ec2.Options)) (*Out, error)
+}
+
+// pages yields what all pages of an answer hold.
+func pages[T, Out any](ctx context.Context, p paginator[Out], items func(*Out) []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for {
-			items, next, err := page()
+		for p.HasMorePages() {
+			out, err := p.NextPage(ctx)
 			if err != nil {
 				yield(*new(T), err)
 				return
 			}
-			for _, item := range items {
+			for _, item := range items(out) {
 				if !yield(item, nil) {
 					return
 				}
-			}
-			if *token = next; aws.ToString(next) == "" {
-				return
 			}
 		}
 	}

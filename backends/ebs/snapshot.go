@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/awscall"
 )
 
 // CreateSnapshot implements [csi.Snapshotter]. Fast snapshot restore and lock
@@ -96,13 +97,13 @@ func (b *Backend) cut(ctx context.Context, spec csi.SnapshotSpec, p *snapshotPar
 		return nil, err
 	}
 	maps.Copy(tags, b.o.ourTags(tagSnapshotName, spec.Name))
-	out, err := invoke(ctx, b.c, "CreateSnapshot", (*ec2.Client).CreateSnapshot, &ec2.CreateSnapshotInput{
+	out, err := b.ec2.CreateSnapshot(ctx, &ec2.CreateSnapshotInput{
 		VolumeId: &spec.Volume.ID, Description: aws.String("Created by csikit for volume " + spec.Volume.ID),
 		OutpostArn: stringOrNil(p.outpost), TagSpecifications: tagSpecification(types.ResourceTypeSnapshot, tags),
 	})
 	b.uncertain.Store(spec.Name, time.Now()) // also if it was made: the next read may not show it
 	if err != nil {
-		if hasCode(err, "IncorrectState") { // it may be on its way out
+		if awscall.Has(err, "IncorrectState") { // it may be on its way out
 			if _, lost := b.volume(ctx, spec.Volume.ID); lost != nil {
 				return nil, lost
 			}
@@ -117,7 +118,7 @@ func (b *Backend) DeleteSnapshot(ctx context.Context, s csi.SnapshotRef) error {
 	if !snapshotID.MatchString(s.ID) {
 		return notFound("snapshot", s.ID)
 	}
-	_, err := invoke(ctx, b.c, "DeleteSnapshot", (*ec2.Client).DeleteSnapshot, &ec2.DeleteSnapshotInput{SnapshotId: &s.ID})
+	_, err := b.ec2.DeleteSnapshot(ctx, &ec2.DeleteSnapshotInput{SnapshotId: &s.ID})
 	return err
 }
 

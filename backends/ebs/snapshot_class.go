@@ -84,8 +84,7 @@ func (b *Backend) restoreFast(ctx context.Context, s *types.Snapshot, p *snapsho
 	if len(p.fastIn) == 0 {
 		return nil
 	}
-	out, err := invoke(ctx, b.c, "EnableFastSnapshotRestores", (*ec2.Client).EnableFastSnapshotRestores,
-		&ec2.EnableFastSnapshotRestoresInput{AvailabilityZones: p.fastIn, SourceSnapshotIds: []string{*s.SnapshotId}})
+	out, err := b.ec2.EnableFastSnapshotRestores(ctx, &ec2.EnableFastSnapshotRestoresInput{AvailabilityZones: p.fastIn, SourceSnapshotIds: []string{*s.SnapshotId}})
 	if err != nil {
 		return err
 	}
@@ -103,11 +102,7 @@ func notFast(snapshot string, failed types.EnableFastSnapshotRestoreStateErrorIt
 	if failed.Error != nil {
 		code, text = aws.ToString(failed.Error.Code), aws.ToString(failed.Error.Message)
 	}
-	means, known := ec2Codes[code]
-	if !known || errors.Is(means, errThrottled) {
-		means = csi.ErrUnavailable
-	}
-	return fmt.Errorf("%w: fast snapshot restore of %s in zone %s: %s: %s", means, snapshot, aws.ToString(failed.AvailabilityZone), code, text)
+	return fmt.Errorf("%w: fast snapshot restore of %s in zone %s: %s: %s", ec2Codes.Meaning(code), snapshot, aws.ToString(failed.AvailabilityZone), code, text)
 }
 
 // lock locks the snapshot unless it is locked: a lock cannot be repeated at
@@ -126,12 +121,12 @@ func (b *Backend) lock(ctx context.Context, s *types.Snapshot, p *snapshotParame
 	if !p.until.IsZero() {
 		in.ExpirationDate = &p.until
 	}
-	_, err := invoke(ctx, b.c, "LockSnapshot", (*ec2.Client).LockSnapshot, in)
+	_, err := b.ec2.LockSnapshot(ctx, in)
 	return err
 }
 
 func (b *Backend) locked(ctx context.Context, id string) (bool, error) {
-	out, err := invoke(ctx, b.c, "DescribeLockedSnapshots", (*ec2.Client).DescribeLockedSnapshots, &ec2.DescribeLockedSnapshotsInput{SnapshotIds: []string{id}})
+	out, err := b.ec2.DescribeLockedSnapshots(ctx, &ec2.DescribeLockedSnapshotsInput{SnapshotIds: []string{id}})
 	if err != nil {
 		return false, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/awscall"
 )
 
 // contextMultiAttach in a volume's context says that several nodes may have it.
@@ -67,8 +68,8 @@ func (b *Backend) DeleteVolume(ctx context.Context, v csi.VolumeRef) error {
 	if !volumeID.MatchString(v.ID) {
 		return notFound("volume", v.ID)
 	}
-	_, err := invoke(ctx, b.c, "DeleteVolume", (*ec2.Client).DeleteVolume, &ec2.DeleteVolumeInput{VolumeId: &v.ID})
-	if hasCode(err, "IncorrectState") { // also of one that is being deleted
+	_, err := b.ec2.DeleteVolume(ctx, &ec2.DeleteVolumeInput{VolumeId: &v.ID})
+	if awscall.Has(err, "IncorrectState") { // also of one that is being deleted
 		found, lost := b.volume(ctx, v.ID)
 		if lost != nil {
 			return lost

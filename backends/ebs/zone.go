@@ -53,7 +53,7 @@ func (b *Backend) allZones(ctx context.Context) ([]types.AvailabilityZone, error
 	if time.Since(b.zones.read) < zonesAge {
 		return b.zones.list, nil
 	}
-	out, err := invoke(ctx, b.c, "DescribeAvailabilityZones", (*ec2.Client).DescribeAvailabilityZones, &ec2.DescribeAvailabilityZonesInput{})
+	out, err := b.ec2.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{})
 	if err != nil {
 		return nil, err
 	}
