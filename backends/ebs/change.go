@@ -41,7 +41,7 @@ func (b *Backend) ModifyVolume(ctx context.Context, m csi.Modification) error {
 	if err != nil {
 		return err
 	}
-	tags, err := expandTags(p.tags, volumeFields(m.Owner))
+	tags, err := p.tagMap(m.Owner)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (b *Backend) ModifyVolume(ctx context.Context, m csi.Modification) error {
 		err = c.failed.perf
 	}
 	if err == nil {
-		err = b.retag(ctx, m.ID, p, tags)
+		err = b.retag(ctx, m.ID, tags, p.untag)
 	}
 	return err
 }

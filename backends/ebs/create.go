@@ -99,31 +99,14 @@ func (c *creation) plan() (err error) {
 	if c.original != nil && aws.ToBool(c.original.Encrypted) && c.p.encrypted != nil && !*c.p.encrypted {
 		return invalid("encrypted=false, but volume %s is encrypted, and so are its clones", *c.original.VolumeId)
 	}
-	tags, err := c.tagMap()
+	tags, err := c.p.tagMap(c.spec.Owner)
 	if err != nil {
 		return err
 	}
-	c.tags = tagSpecification(types.ResourceTypeVolume, tags)
-	return nil
-}
-
-func (c *creation) tagMap() (map[string]string, error) {
-	tags, err := expandTags(c.p.tags, volumeFields(c.spec.Owner))
-	if err != nil {
-		return nil, err
-	}
-	for _, key := range c.p.untag {
-		delete(tags, key)
-	}
-	if c.p.iopsPerGB > 0 {
-		tags[tagIOPSPerGB] = strconv.FormatInt(c.p.iopsPerGB, 10)
-	}
-	if c.p.keepRatio != nil {
-		tags[tagKeepRatio] = strconv.FormatBool(*c.p.keepRatio)
-	}
 	maps.Copy(tags, ownerTags(c.spec.Owner))
 	maps.Copy(tags, c.b.o.ourTags(tagVolumeName, c.spec.Name))
-	return tags, nil
+	c.tags = tagSpecification(types.ResourceTypeVolume, tags)
+	return nil
 }
 
 // tagSpecification lists tags in one order: EC2 compares requests by what they

@@ -98,7 +98,7 @@ func (b *Backend) members(ctx context.Context, read *poll.Poller[[]types.Snapsho
 }
 
 func (b *Backend) cutGroup(ctx context.Context, spec csi.GroupSpec, p *snapshotParameters) ([]types.Snapshot, error) {
-	tags, err := expandTags(p.tags, snapshotFields(spec.Owner))
+	tags, err := p.tags.Tags(snapshotFields(spec.Owner), checkTag)
 	if err != nil {
 		return nil, err
 	}

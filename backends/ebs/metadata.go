@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/ec2node"
+	"github.com/csikit/csikit/internal/kubeapi"
 	"github.com/csikit/csikit/internal/nvme"
 )
 
@@ -33,6 +37,30 @@ type Fixed Metadata
 
 // Metadata implements [MetadataSource].
 func (f Fixed) Metadata(context.Context) (Metadata, error) { return Metadata(f), nil }
+
+// IMDS asks the instance's metadata service (version 2). The endpoint is the
+// client's: AWS_EC2_METADATA_SERVICE_ENDPOINT if it was made of a configuration.
+func IMDS(client *imds.Client) MetadataSource { return imdsSource{client} }
+
+type imdsSource struct{ client *imds.Client }
+
+// Metadata implements [MetadataSource].
+func (s imdsSource) Metadata(ctx context.Context) (Metadata, error) {
+	i, err := ec2node.FromIMDS(ctx, s.client)
+	return Metadata(i), err
+}
+
+// Kubernetes reads the Node object of that name with the pod's service account:
+// its providerID and its well-known labels.
+func Kubernetes(node string) MetadataSource { return kubernetesSource(node) }
+
+type kubernetesSource string
+
+// Metadata implements [MetadataSource].
+func (s kubernetesSource) Metadata(ctx context.Context) (Metadata, error) {
+	i, err := ec2node.FromKubernetes(ctx, kubeapi.InPod(), string(s))
+	return Metadata(i), err
+}
 
 // metadata asks the sources in turn. One that fails or knows too little is
 // passed over, and named if all do.
@@ -69,12 +97,7 @@ func (b *Backend) volumeLimit(m Metadata) int64 {
 	if b.o.VolumeLimit > 0 {
 		return b.o.VolumeLimit
 	}
-	limit := attachmentsOf(m.Type)
-	slots := limit.slots
-	if limit.shared {
-		slots -= int64(max(m.Interfaces, 1) - 1) // the table counts the first one
-	}
-	return max(1, slots-b.foreign(m))
+	return max(1, ec2node.Attachments(m.Type, m.Interfaces)-b.foreign(m))
 }
 
 // foreign is how many attachments are not for the driver: what the operator

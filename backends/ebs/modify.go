@@ -181,16 +181,9 @@ func (v *changing) history() string {
 }
 
 // retag sets and deletes tags.
-func (b *Backend) retag(ctx context.Context, id string, p *performance, tags map[string]string) error {
-	if p.iopsPerGB > 0 {
-		tags[tagIOPSPerGB] = strconv.FormatInt(p.iopsPerGB, 10)
-	}
-	if p.keepRatio != nil {
-		tags[tagKeepRatio] = strconv.FormatBool(*p.keepRatio)
-	}
+func (b *Backend) retag(ctx context.Context, id string, tags map[string]string, untag []string) error {
 	var remove []types.Tag
-	for _, key := range p.untag {
-		delete(tags, key)
+	for _, key := range untag {
 		remove = append(remove, types.Tag{Key: aws.String(key)})
 	}
 	var errs []error

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/csikit/csikit/internal/classparam"
+	"github.com/csikit/csikit/internal/tagtext"
 )
 
 // performance is what a StorageClass and a VolumeAttributesClass may both say.
@@ -11,8 +12,8 @@ import (
 type performance struct {
 	volumeType                  string
 	iops, iopsPerGB, throughput int64
-	keepRatio                   *bool // allowAutoIOPSIncreaseOnModify
-	tags                        []string
+	keepRatio                   *bool         // allowAutoIOPSIncreaseOnModify
+	tags                        tagtext.Texts // such as "team={{ .PVCNamespace }}"
 	untag                       []string
 }
 
@@ -38,8 +39,8 @@ var (
 		"iopspergb":                     func(p *parameters, v string) error { return classparam.Number(&p.iopsPerGB, v) },
 		"throughput":                    func(p *parameters, v string) error { return classparam.Number(&p.throughput, v) },
 		"allowautoiopsincreaseonmodify": func(p *parameters, v string) error { return setFlag(&p.keepRatio, v) },
-		"tagspecification*":             func(p *parameters, v string) error { p.tags = append(p.tags, v); return nil },
-		"tagdeletion*":                  func(p *parameters, v string) error { p.untag = append(p.untag, v); return nil },
+		"tagspecification*":             func(p *parameters, v string) error { return p.tags.Add(v, checkTag) },
+		"tagdeletion*":                  func(p *parameters, v string) error { p.untag = append(p.untag, v); return checkTag(v, "") },
 	}
 	// classNames are those of a StorageClass.
 	classNames = mutableNames.With(formatSetters()).With(classparam.Names[parameters]{
@@ -113,7 +114,7 @@ func (p *parameters) check() error {
 	case p.kmsKey != "" && p.encrypted != nil && !*p.encrypted:
 		return invalid("kmsKeyId says which key encrypts the volume, but encrypted is false")
 	}
-	return checkTagTexts(p.tags, p.untag)
+	return nil
 }
 
 // override returns p with what other says instead. The IOPS of one replace the

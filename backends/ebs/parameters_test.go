@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/csikit/csikit/backends/ebs/ec2test"
 	"github.com/csikit/csikit/csi"
 )
 
@@ -87,7 +86,7 @@ func TestParameters_WhatModifiesAlsoCreates(t *testing.T) {
 	require.Equal(t, "io2", p.volumeType)
 	require.Equal(t, int64(10), p.iopsPerGB)
 	require.Zero(t, p.iops)
-	tags, err := expandTags(p.tags, volumeFields(csi.Owner{Name: "data"}))
+	tags, err := p.tags.Tags(volumeFields(csi.Owner{Name: "data"}), checkTag)
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"a": "DATA"}, tags)
 }
@@ -95,17 +94,4 @@ func TestParameters_WhatModifiesAlsoCreates(t *testing.T) {
 func TestDeviceNames_EnoughForTheLargestInstance(t *testing.T) {
 	require.Len(t, slices.Compact(slices.Sorted(slices.Values(candidates))), len(candidates))
 	require.GreaterOrEqual(t, len(candidates), 127)
-}
-
-func TestAttachments_OfInstanceTypes(t *testing.T) {
-	for name, want := range map[string]attachments{"m5.large": {27, true}, "m4.large": {39, false}, "c5d.2xlarge": {26, true}, "x9.unknown": {27, true}} {
-		require.Equal(t, want, attachmentsOf(name), name)
-	}
-}
-
-// TestAttachments_OfEmulatedTypes: ec2test says of its types what this table says.
-func TestAttachments_OfEmulatedTypes(t *testing.T) {
-	for _, i := range ec2test.InstanceTypes() {
-		require.Equal(t, attachmentsOf(i.Name), attachments{int64(i.MaxVolumes), i.Shared}, i.Name)
-	}
 }

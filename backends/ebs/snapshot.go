@@ -92,7 +92,7 @@ func (b *Backend) deleteAll(ctx context.Context, list []types.Snapshot) error {
 }
 
 func (b *Backend) cut(ctx context.Context, spec csi.SnapshotSpec, p *snapshotParameters) (*types.Snapshot, error) {
-	tags, err := expandTags(p.tags, snapshotFields(spec.Owner))
+	tags, err := p.tags.Tags(snapshotFields(spec.Owner), checkTag)
 	if err != nil {
 		return nil, err
 	}

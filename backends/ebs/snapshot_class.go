@@ -13,11 +13,12 @@ import (
 
 	"github.com/csikit/csikit/csi"
 	"github.com/csikit/csikit/internal/classparam"
+	"github.com/csikit/csikit/internal/tagtext"
 )
 
 // snapshotParameters are those of a VolumeSnapshotClass.
 type snapshotParameters struct {
-	tags    []string
+	tags    tagtext.Texts
 	outpost string
 	fastIn  []string // zones with fast snapshot restore
 	lock    types.LockMode
@@ -27,7 +28,7 @@ type snapshotParameters struct {
 }
 
 var snapshotNames = classparam.Names[snapshotParameters]{
-	"tagspecification*":                    func(p *snapshotParameters, v string) error { p.tags = append(p.tags, v); return nil },
+	"tagspecification*":                    func(p *snapshotParameters, v string) error { return p.tags.Add(v, checkTag) },
 	"outpostarn":                           func(p *snapshotParameters, v string) error { p.outpost = v; return nil },
 	"fastsnapshotrestoreavailabilityzones": func(p *snapshotParameters, v string) error { return classparam.List(&p.fastIn, v) },
 	"lockmode":                             func(p *snapshotParameters, v string) error { return classparam.OneOf(&p.lock, v, p.lock.Values()...) },
@@ -53,7 +54,7 @@ func (p *snapshotParameters) check() error {
 	case p.coolOff > 0 && p.lock != types.LockModeCompliance:
 		return invalid("lockCoolOffPeriod is for lockMode compliance")
 	}
-	return checkTagTexts(p.tags, nil)
+	return nil
 }
 
 // finish does what is left to do for snapshots. If EC2 refuses that for good,

@@ -3,10 +3,10 @@ package ebs
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/csikit/csikit/csi"
-	"github.com/csikit/csikit/internal/tagtext"
 )
 
 // The tags are those of aws-ebs-csi-driver (docs/tagging.md there), so that the
@@ -67,42 +67,23 @@ func ownerTags(o csi.Owner) map[string]string {
 	return tags
 }
 
-// expandTags makes tags of parameters such as "team={{ .PVCNamespace }}".
-func expandTags(texts []string, fields tagFields) (map[string]string, error) {
-	tags := map[string]string{}
-	for _, text := range texts {
-		parsed, err := tagtext.Parse(text)
-		if err != nil {
-			return nil, invalid("%w", err)
-		}
-		key, value, err := parsed.Tag(fields)
-		if err != nil {
-			return nil, invalid("%w", err)
-		}
-		if err := checkTag(key, value); err != nil {
-			return nil, err
-		}
-		tags[key] = value
+// tagMap makes the tags that a class asks for, for a claim, and those by which
+// later expansions know the ratio.
+func (p *performance) tagMap(o csi.Owner) (map[string]string, error) {
+	tags, err := p.tags.Tags(volumeFields(o), checkTag)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range p.untag {
+		delete(tags, key)
+	}
+	if p.iopsPerGB > 0 {
+		tags[tagIOPSPerGB] = strconv.FormatInt(p.iopsPerGB, 10)
+	}
+	if p.keepRatio != nil {
+		tags[tagKeepRatio] = strconv.FormatBool(*p.keepRatio)
 	}
 	return tags, nil
-}
-
-// checkTagTexts refuses tags that cannot be made whatever the owner is called.
-func checkTagTexts(texts, untag []string) error {
-	for _, text := range texts {
-		if _, err := tagtext.Parse(text); err != nil {
-			return invalid("%w", err)
-		}
-	}
-	if _, err := expandTags(slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return !tagtext.Fixed(text) }), tagFields{}); err != nil {
-		return err
-	}
-	for _, key := range untag {
-		if err := checkTag(key, ""); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // checkTag refuses what EC2 would refuse, and what is the driver's own.

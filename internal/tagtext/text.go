@@ -19,9 +19,6 @@ func Parse(text string) (Text, error) {
 	return Text{parsed}, nil
 }
 
-// Fixed reports whether the tag does not depend on any fields.
-func Fixed(text string) bool { return !strings.Contains(text, "{{") }
-
 // Tag makes the tag, with the fields that the text may name. An error depends on
 // their values: a function may not fit them.
 func (t Text) Tag(fields any) (key, value string, err error) {

@@ -1,9 +1,12 @@
 package tagtext
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/csikit/csikit/csi"
 )
 
 type fields struct{ Name, Namespace string }
@@ -40,6 +43,29 @@ func TestTag(t *testing.T) {
 		require.NoError(t, err, c.text)
 		require.Equal(t, [2]string{c.key, c.value}, [2]string{key, value}, c.text)
 	}
-	require.True(t, Fixed("a=b"))
-	require.False(t, Fixed("a={{ .Name }}"))
+}
+
+// TestTexts_FixedOnesAreCheckedAtOnce: what depends on fields is checked when
+// these are known.
+func TestTexts_FixedOnesAreCheckedAtOnce(t *testing.T) {
+	errReserved := errors.New("reserved")
+	check := func(key, _ string) error {
+		if key == "aws" {
+			return errReserved
+		}
+		return nil
+	}
+	var texts Texts
+	require.NoError(t, texts.Add("a=b", check))
+	require.NoError(t, texts.Add("a=c", check))
+	require.NoError(t, texts.Add("{{ .Name }}=d", check))
+	require.ErrorIs(t, (&Texts{}).Add("aws=b", check), errReserved)
+	require.ErrorIs(t, (&Texts{}).Add("novalue", check), csi.ErrInvalid)
+	require.ErrorIs(t, (&Texts{}).Add("a={{", check), csi.ErrInvalid)
+
+	tags, err := texts.Tags(fields{Name: "data"}, check)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"a": "c", "data": "d"}, tags)
+	_, err = texts.Tags(fields{Name: "aws"}, check)
+	require.ErrorIs(t, err, errReserved)
 }

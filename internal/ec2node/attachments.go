@@ -1,4 +1,4 @@
-package ebs
+package ec2node
 
 import (
 	"strings"
@@ -26,9 +26,15 @@ var attachmentsByType = sync.OnceValue(func() map[string]attachments {
 	return m
 })
 
-func attachmentsOf(instanceType string) attachments {
-	if a, ok := attachmentsByType()[instanceType]; ok {
-		return a
+// Attachments is how many volumes an instance of a type takes, its root among
+// them, when it has so many network interfaces: in most types they share.
+func Attachments(instanceType string, interfaces int) int64 {
+	a, ok := attachmentsByType()[instanceType]
+	if !ok {
+		a = defaultAttachments
 	}
-	return defaultAttachments
+	if a.shared {
+		return a.slots - int64(max(interfaces, 1)-1) // the table counts the first one
+	}
+	return a.slots
 }

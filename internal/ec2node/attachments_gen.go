@@ -5,7 +5,7 @@
 // 2026-08-19, which come from EC2's DescribeInstanceTypes. Types that share 27
 // attachments with network interfaces, the default, are left out.
 
-package ebs
+package ec2node
 
 // attachmentTable lists instance types by their attachments.
 var attachmentTable = []struct {
