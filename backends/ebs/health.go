@@ -25,11 +25,8 @@ var illnesses = map[types.VolumeStatusInfoStatus]csi.Problem{
 // with one key: DescribeVolumeStatus filters by status, and by ids only so that
 // one unknown id spoils the call. There are few.
 func (b *Backend) fetchIll(ctx context.Context, _ []string) (map[string]map[string]types.VolumeStatusItem, error) {
-	in := &ec2.DescribeVolumeStatusInput{Filters: []types.Filter{filter("volume-status.status", "impaired", "warning")}}
-	all := pages(&in.NextToken, func() ([]types.VolumeStatusItem, *string, error) {
-		out, err := invoke(ctx, b.c, "DescribeVolumeStatus", (*ec2.Client).DescribeVolumeStatus, in)
-		return out.VolumeStatuses, out.NextToken, err
-	})
+	p := ec2.NewDescribeVolumeStatusPaginator(b.ec2, &ec2.DescribeVolumeStatusInput{Filters: []types.Filter{filter("volume-status.status", "impaired", "warning")}})
+	all := pages(ctx, p, func(out *ec2.DescribeVolumeStatusOutput) []types.VolumeStatusItem { return out.VolumeStatuses })
 	ill, err := collect(all, func(m map[string]types.VolumeStatusItem, s types.VolumeStatusItem) { m[aws.ToString(s.VolumeId)] = s })
 	return map[string]map[string]types.VolumeStatusItem{"": ill}, err
 }
