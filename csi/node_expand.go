@@ -27,7 +27,7 @@ func (s *nodeServer) NodeExpandVolume(ctx context.Context, r *csipb.NodeExpandVo
 		Size:      sizeFromProto(r.GetCapacityRange()), Access: access,
 	}}
 	op := keyop.Op{RPC: "NodeExpandVolume", ID: id, Keys: partOf(id, expandKey(id)), Identity: identityOf("NodeExpandVolume", r)}
-	return operate(ctx, s.d, op, func(c keyop.Contexts) (*csipb.NodeExpandVolumeResponse, error) {
+	return operateOnNode(ctx, s.d, op, func(c keyop.Contexts) (*csipb.NodeExpandVolumeResponse, error) {
 		size, err := e.run(c.Op)
 		return &csipb.NodeExpandVolumeResponse{CapacityBytes: size}, err
 	})

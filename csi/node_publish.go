@@ -32,7 +32,7 @@ func (s *nodeServer) NodePublishVolume(ctx context.Context, r *csipb.NodePublish
 		Identity: identityOf("NodePublishVolume", r),
 		Tags:     []string{targetKey(r.GetTargetPath())},
 	}
-	return operate(ctx, s.d, op, func(c keyop.Contexts) (*csipb.NodePublishVolumeResponse, error) {
+	return operateOnNode(ctx, s.d, op, func(c keyop.Contexts) (*csipb.NodePublishVolumeResponse, error) {
 		p := &publication{
 			d: s.d, ctx: c, undo: new(undo), volume: volume, carried: carried,
 			key: nodestate.Key{Volume: volume.ID, Target: r.GetTargetPath()}, staging: r.GetStagingTargetPath(),
@@ -59,7 +59,7 @@ func (s *nodeServer) NodeUnpublishVolume(ctx context.Context, r *csipb.NodeUnpub
 		Identity: identityOf("NodeUnpublishVolume", r),
 		Cancels:  []string{targetKey(target)},
 	}
-	return operate(ctx, s.d, op, func(c keyop.Contexts) (*csipb.NodeUnpublishVolumeResponse, error) {
+	return operateOnNode(ctx, s.d, op, func(c keyop.Contexts) (*csipb.NodeUnpublishVolumeResponse, error) {
 		u := &unpublication{d: s.d, ctx: c, key: nodestate.Key{Volume: id, Target: target}}
 		return &csipb.NodeUnpublishVolumeResponse{}, u.run()
 	})

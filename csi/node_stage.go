@@ -28,7 +28,7 @@ func (s *nodeServer) NodeStageVolume(ctx context.Context, r *csipb.NodeStageVolu
 		Identity: identityOf("NodeStageVolume", r),
 		Tags:     []string{stageTag(volume.ID)},
 	}
-	return operate(ctx, s.d, op, func(c keyop.Contexts) (*csipb.NodeStageVolumeResponse, error) {
+	return operateOnNode(ctx, s.d, op, func(c keyop.Contexts) (*csipb.NodeStageVolumeResponse, error) {
 		st := &staging{
 			d: s.d, ctx: c, undo: new(undo), carried: carried, volume: volume,
 			key: nodestate.Key{Volume: volume.ID}, path: r.GetStagingTargetPath(),
@@ -47,7 +47,7 @@ func (s *nodeServer) NodeUnstageVolume(ctx context.Context, r *csipb.NodeUnstage
 		Identity: identityOf("NodeUnstageVolume", r),
 		Cancels:  []string{stageTag(id)},
 	}
-	return operate(ctx, s.d, op, func(c keyop.Contexts) (*csipb.NodeUnstageVolumeResponse, error) {
+	return operateOnNode(ctx, s.d, op, func(c keyop.Contexts) (*csipb.NodeUnstageVolumeResponse, error) {
 		u := &unstaging{d: s.d, ctx: c, key: nodestate.Key{Volume: id}, path: r.GetStagingTargetPath()}
 		return &csipb.NodeUnstageVolumeResponse{}, u.run()
 	})

@@ -37,6 +37,9 @@ type Options struct {
 	// StateDir is where the node keeps what it knows about staged volumes.
 	// It must survive a restart of the plugin and must not be below the
 	// kubelet's staging paths. "" is /var/lib/csikit/NAME-OF-THE-DRIVER.
+	// Processes of one driver on one node, such as the old and the new one
+	// of an update, must have the same: by the file lock in it, which stays,
+	// they keep off each other's volumes.
 	StateDir string
 	// Services is what this process serves.
 	Services Services

@@ -110,7 +110,7 @@ func (p *publication) proveDecrypted(device *fs.Device, record *volumeRecord) er
 func (p *publication) reviveShare() error {
 	id := p.volume.ID
 	op := keyop.Op{RPC: "NodePublishVolume", ID: id, Keys: []keyop.Key{keyop.Exclusive("share of " + volumeKey(id))}, Tags: []string{targetKey(p.key.Target)}}
-	info, err := operate(context.WithoutCancel(p.ctx.Op), p.d, op, func(keyop.Contexts) (mount.Info, error) {
+	info, err := operateOnNode(context.WithoutCancel(p.ctx.Op), p.d, op, func(keyop.Contexts) (mount.Info, error) {
 		if err := p.stageAgain(); err != nil {
 			return mount.Info{}, fmt.Errorf("mount a dead share again: %w", err)
 		}

@@ -40,6 +40,8 @@ type staging struct {
 	// mounted is what was at the mount point when the call began; nil if
 	// nothing was.
 	mounted *mount.Info
+	// proveAgain proves the device that Locate found once more.
+	proveAgain func() error
 }
 
 // run stages the volume. On an error the caller runs s.undo.
@@ -47,6 +49,16 @@ func (s *staging) run() error {
 	if err := s.d.checkPropagationOf(s.path); err != nil {
 		return err
 	}
+	err := s.attempt()
+	if stale := (*staleBind)(nil); errors.As(err, &stale) {
+		if err = s.replaceStale(stale); err == nil {
+			err = s.attempt()
+		}
+	}
+	return err
+}
+
+func (s *staging) attempt() error {
 	if err := s.begin(); err != nil {
 		return err
 	}

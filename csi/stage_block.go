@@ -9,9 +9,17 @@ import (
 
 // stageBlock binds the pinned device itself, not a path of it, to a file in
 // the staging directory (R17).
+//
+// The device that it is, or that an encryption on it is open on, is proven once
+// more after the bind: a disk can be pulled out at any moment. That no other
+// process of the driver releases it from here on is for the locks: see
+// operateOnNode.
 func (s *staging) stageBlock(device *fs.Device) error {
 	if s.mounted == nil {
 		if err := s.bindDevice(device); err != nil {
+			return err
+		}
+		if err := s.proveAgain(); err != nil {
 			return err
 		}
 	}
@@ -20,7 +28,7 @@ func (s *staging) stageBlock(device *fs.Device) error {
 		case err != nil:
 			return err
 		case i.Rdev != device.Number():
-			return s.differs("device " + majorMinor(i.Rdev) + ", not " + majorMinor(device.Number()))
+			return s.stale("device " + majorMinor(i.Rdev) + ", not " + majorMinor(device.Number()))
 		case i.ReadOnly != s.volume.ReadOnly:
 			return s.differs("a mount whose being read-only differs")
 		}

@@ -42,6 +42,7 @@ func (s *staging) refuseDevice(spec Device) error {
 }
 
 func (s *staging) stagePinned(device *fs.Device, spec Device) error {
+	s.proveAgain = func() error { return s.d.prove(s.ctx.Wait, s.volume.ID, device, spec) }
 	switch {
 	case s.mounted == nil:
 		if err := s.noteDevice(device, spec); err != nil {
@@ -50,6 +51,10 @@ func (s *staging) stagePinned(device *fs.Device, spec Device) error {
 	case s.record.Device == nil: // lost; finish writes it down once it is verified
 		s.record.Device = recordDevice(device, spec)
 		s.record.Device.MadeReadOnly = s.volume.Access.Mode.ReadOnly() && readOnlyDevice(device)
+	default:
+		if err := s.compareDevice(device, spec); err != nil {
+			return err
+		}
 	}
 	if s.encryption.Kind != "" {
 		return s.stageEncrypted(device, spec)

@@ -102,7 +102,7 @@ func (s *staging) decrypt(device *fs.Device, spec Device, l fs.LUKS) (*fs.Device
 func (s *staging) findDecrypted(device *fs.Device, l fs.LUKS) (*fs.Device, error) {
 	content, err := device.FindLUKS(l)
 	if errors.Is(err, iofs.ErrNotExist) {
-		return nil, s.differs("something that does not come from the encrypted volume on device " + majorMinor(device.Number()))
+		return nil, s.stale("something that does not come from the encrypted volume on device " + majorMinor(device.Number()))
 	}
 	if err != nil {
 		return nil, hostError(err, "volume %s: find its open encryption", s.volume.ID)

@@ -38,6 +38,40 @@ func TestR5_ReadOnlyBind(t *testing.T) {
 	})
 }
 
+// TestOthers: the same directory, or the same node, at another place.
+func TestOthers(t *testing.T) {
+	each(t, func(t *testing.T, k *Kernel) {
+		base, source := tree(t)
+		first, second, inside := target(t, base, "first"), target(t, base, "second"), target(t, base, "inside")
+		require.NoError(t, os.Mkdir(source+"/dir", 0o755))
+		bind := func(source, at string) { require.NoError(t, k.Bind(t.Context(), Binding{Source: source, Target: at})) }
+		bind(source, first)
+		bind(source+"/dir", inside)
+		others := func(at string) []string {
+			found, err := k.Others(mustFind(t, k, at))
+			require.NoError(t, err)
+			return found
+		}
+		require.Equal(t, []string{source}, others(first))
+		require.Equal(t, []string{first}, others(source))
+		bind(first, second)
+		require.Equal(t, []string{source, second}, others(first))
+		require.Empty(t, others(inside), "another directory of the file system")
+
+		node, copied := filepath.Join(base, "node"), filepath.Join(base, "copied")
+		dev := device(t, "ext4")
+		for _, at := range []string{node, copied} {
+			require.NoError(t, MakeFile(at))
+			t.Cleanup(func() { popAll(at) })
+			bind(fdPath(int(dev.Fd())), at)
+		}
+		require.Contains(t, others(node), copied)
+		for _, at := range []string{first, second, inside, node, copied} {
+			require.NoError(t, k.Unmount(t.Context(), at))
+		}
+	})
+}
+
 // An attribute of the source's mount is not lost by binding it.
 func TestBind_KeepsAttributesOfTheSource(t *testing.T) {
 	each(t, func(t *testing.T, k *Kernel) {

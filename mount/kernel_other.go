@@ -26,6 +26,9 @@ func (k *Kernel) Find(string) (Info, error) { return Info{}, errOS }
 // Unmount fails on this system.
 func (k *Kernel) Unmount(context.Context, string) error { return errOS }
 
+// Others fails on this system.
+func (k *Kernel) Others(Info) ([]string, error) { return nil, errOS }
+
 // Shared fails on this system.
 func (k *Kernel) Shared(string) (bool, error) { return false, errOS }
 

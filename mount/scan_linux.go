@@ -2,6 +2,7 @@ package mount
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -23,6 +24,20 @@ func (k *Kernel) scan(yield func(record) bool) error {
 		return scanMountinfo(yield)
 	}
 	return scanBelow(listmountRoot, yield)
+}
+
+// Others lists other mounts of the same thing; see [Table].
+func (k *Kernel) Others(i Info) (points []string, err error) {
+	err = k.scan(func(r record) bool {
+		if r.dev == i.Device && r.root == i.Root && r.id != i.ID {
+			points = append(points, r.point)
+		}
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for other mounts of %s on device %s: %w", i.Root, numberName(i.Device), err)
+	}
+	return points, nil
 }
 
 func scanBelow(root uint64, yield func(record) bool) error {

@@ -40,6 +40,11 @@ type Table interface {
 	// is dead ([Info.Dead] is ENOTCONN or ESTALE), which holds no data that
 	// could still be written.
 	Unmount(ctx context.Context, target string) error
+	// Others lists where else there is a mount of what i, a result of Find,
+	// shows: the same directory or file of the same file system. It looks at
+	// all mounts of this namespace. An empty list is no proof that nothing is
+	// mounted: on old kernels the list can lack a mount (R18).
+	Others(i Info) ([]string, error)
 }
 
 // A Mount is a file system to be mounted.

@@ -128,7 +128,7 @@ func (h *host) scope() invariant.Scope {
 	for _, d := range []string{".csikit-pool", "lock", "volumes", "snapshots", "ephemeral", "frozen"} {
 		s.Keep = append(s.Keep, h.path("pool", d))
 	}
-	s.Keep = append(s.Keep, h.path("state", "volumes"), h.path("state", "targets"))
+	s.Keep = append(s.Keep, h.path("state", "volumes"), h.path("state", "targets"), h.path("state", "lock"))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for pid := range h.alive {

@@ -149,6 +149,18 @@ func (t *Table) Unmount(ctx context.Context, target string) error {
 	return nil
 }
 
+// Others lists other mounts of what i shows.
+func (t *Table) Others(i mount.Info) (points []string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, e := range t.mounts {
+		if e.Device == i.Device && e.Root == i.Root && e.Source == i.Source && e.ID != i.ID {
+			points = append(points, e.Target)
+		}
+	}
+	return points, nil
+}
+
 func (t *Table) begin(ctx context.Context, op, target string) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("%s %s: %w", op, target, err)
