@@ -45,7 +45,7 @@ func (s source) in(paths ...string) bool {
 func (s source) isTestFile() bool { return strings.HasSuffix(s.path, "_test.go") }
 
 // testDirs are packages that only tests import.
-var testDirs = []string{"examples/internal/shipped", "csi/csitest", "mount/mounttest", "internal/looptest", "internal/houserules"}
+var testDirs = []string{"examples/internal/shipped", "csi/csitest", "mount/mounttest", "internal/looptest", "internal/houserules", "internal/kubeapi/apitest"}
 
 var parsed = sync.OnceValues(func() ([]source, error) {
 	const root = "../.."
