@@ -33,8 +33,6 @@ type driver struct {
 	// mutable are parameters of a VolumeAttributesClass; nil if volumes cannot
 	// be modified.
 	mutable map[string]string
-	// images matches the backing files of its loop devices.
-	images string
 	// capacity says that the scheduler knows what is free.
 	capacity bool
 }
@@ -46,7 +44,6 @@ var drivers = []*driver{{
 	shareable:   "400Mi",
 	topologyKey: "topology.local.csi.csikit.dev/node", containers: []string{"driver", "csi-provisioner", "csi-snapshotter"},
 	inline: map[string]string{"size": "400Mi"}, capacity: true,
-	images: "^(/var/lib/csikit/pool)?/(volumes|ephemeral)/.*/image",
 }, {
 	short: "ebs", name: "ebs.csi.aws.com", objects: "ebs-csi-aws-com",
 	parameters:  map[string]string{"type": "gp3"},
@@ -54,7 +51,6 @@ var drivers = []*driver{{
 	shared:      map[string]string{"type": "io2", "iops": "200"},
 	shareable:   "4Gi",
 	topologyKey: "topology.ebs.csi.aws.com/zone", containers: []string{"driver"},
-	images: "^(/var/lib/ec2test)?/images/vol-",
 	attach: true, mutable: map[string]string{"throughput": "200"},
 }}
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,8 @@ type load struct {
 	mu     sync.Mutex
 	rounds int
 	broken []string
+	// volumes are those that pods had.
+	volumes []corev1.PersistentVolume
 }
 
 // long is how long a pod may take while the driver dies all the time.
@@ -32,7 +35,7 @@ func (l *load) start(ctx context.Context, workers int) (wait func()) {
 	for i := range workers {
 		all.Go(func() {
 			for round := 0; ctx.Err() == nil; round++ {
-				err := l.round(fmt.Sprintf("w%d-%d", i, round))
+				err := l.round(fmt.Sprintf("w%d-%d", i, round), (i+round)%2 == 1)
 				l.mu.Lock()
 				if err == nil {
 					l.rounds++
@@ -46,27 +49,35 @@ func (l *load) start(ctx context.Context, workers int) (wait func()) {
 	return all.Wait
 }
 
-// round does not fail the test itself: it runs beside others.
-func (l *load) round(name string) error {
+// round does not fail the test itself: it runs beside others. Every other volume
+// is a raw device.
+func (l *load) round(name string, block bool) error {
 	s, ctx := l.s, context.WithoutCancel(l.s.t.Context())
-	a := server(s.t)
 	claims, pods := s.path+"/persistentvolumeclaims", s.path+"/pods"
-	if err := a.do(ctx, "POST", claims, "application/json", newClaim(name, s.class, s.driver.size), nil); err != nil {
+	claim, pod, file := newClaim(name, s.class, s.driver.size), newPod, "/data/file"
+	if block {
+		claim, pod, file = claim.block(), newBlockPod, "/dev/data"
+	}
+	if err := proxy.do(ctx, "POST", claims, "application/json", claim, nil); err != nil {
 		return err
 	}
-	for _, script := range []string{"echo " + name + " >/data/file; sync", "grep -x " + name + " /data/file"} {
-		if err := a.do(ctx, "POST", pods, "application/json", newPod(name, script, claimed(name)), nil); err != nil {
+	text := fmt.Sprintf("yes %s | head -c %d", name, written)
+	for _, script := range []string{
+		fmt.Sprintf("%s | dd of=%s bs=64k conv=notrunc,fsync", text, file),
+		fmt.Sprintf("%s >/tmp/want; head -c %d %s | cmp - /tmp/want", text, written, file),
+	} {
+		if err := proxy.do(ctx, "POST", pods, "application/json", pod(name, script, claimed(name)), nil); err != nil {
 			return err
 		}
-		if err := await(ctx, pods+"/"+name, "ready", func(p corev1.Pod) bool { return isReady(p) || failed(p) }); err != nil {
-			return err
-		}
-		var p corev1.Pod
-		if err := a.do(ctx, "GET", pods+"/"+name, "", nil, &p); err != nil {
+		p, err := await(ctx, pods+"/"+name, "ready", func(p corev1.Pod) bool { return isReady(p) || failed(p) })
+		if err != nil {
 			return err
 		}
 		if failed(p) {
 			return fmt.Errorf("the data of %s are not there: %s", name, run(ctx, "kubectl", "-n", s.name, "logs", name))
+		}
+		if err := l.remember(ctx, claims+"/"+name); err != nil {
+			return err
 		}
 		if err := deleteAndAwait(ctx, pods+"/"+name); err != nil {
 			return err
@@ -75,15 +86,34 @@ func (l *load) round(name string) error {
 	return deleteAndAwait(ctx, claims+"/"+name)
 }
 
-func await[T any](ctx context.Context, path, what string, ok func(T) bool) error {
+// written is how many bytes a pod writes.
+const written = 4 << 20
+
+// remember keeps the volume of a claim, to look for what is left of it.
+func (l *load) remember(ctx context.Context, claim string) error {
+	var c corev1.PersistentVolumeClaim
+	if err := proxy.do(ctx, "GET", claim, "", nil, &c); err != nil {
+		return err
+	}
+	var v corev1.PersistentVolume
+	if err := proxy.do(ctx, "GET", "/api/v1/persistentvolumes/"+c.Spec.VolumeName, "", nil, &v); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.volumes = append(l.volumes, v)
+	return nil
+}
+
+func await[T any](ctx context.Context, path, what string, ok func(T) bool) (T, error) {
 	for end := time.Now().Add(long); ; time.Sleep(300 * time.Millisecond) {
 		var out T
 		err := proxy.do(ctx, "GET", path, "", nil, &out)
 		if err == nil && ok(out) {
-			return nil
+			return out, nil
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("%s is not %s after %s: %w", path, what, long, err)
+			return out, fmt.Errorf("%s is not %s after %s: %w", path, what, long, err)
 		}
 	}
 }
@@ -104,33 +134,43 @@ func deleteAndAwait(ctx context.Context, path string) error {
 	}
 }
 
-// under runs a load, and the chaos beside it for as long as CSIKIT_E2E_CHAOS
-// says; then nothing may be broken, and when the namespace is gone no mount and
-// no device of it may be left on the node.
-func under(t *testing.T, s *space, workers int, every time.Duration, chaos func()) {
+// under runs a load and a witness, and the chaos beside them for as long as
+// CSIKIT_E2E_CHAOS says; chaos reports whether it happened. Then nothing may be
+// broken, and the node may have no mount, device or record of the volumes.
+func under(t *testing.T, s *space, workers int, every time.Duration, chaos func(*host) bool) {
 	t.Helper()
-	before := s.driver.devices(t)
-	ctx, cancel := context.WithTimeout(t.Context(), chaosTime(t))
+	length := chaosTime(t)
+	h, w, l := newHost(s), newWitness(s), &load{s: s}
+	require.NoError(t, l.remember(t.Context(), s.claimPath("witness")))
+	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
-	l := &load{s: s}
 	wait := l.start(ctx, workers)
 	times := 0
 	for tick := time.NewTicker(every); ctx.Err() == nil; {
 		select {
 		case <-tick.C:
-			chaos()
-			times++
+			if chaos(h) {
+				times++
+			}
 		case <-ctx.Done():
 			tick.Stop()
 		}
 	}
+	began := time.Now()
 	wait()
-	t.Logf("%d volumes were made, written, read again and deleted while it happened %d times", l.rounds, times)
+	t.Logf("%d volumes were made, written, read again and deleted while it happened %d times in %s; the last %.0f s later",
+		l.rounds, times, length, time.Since(began).Seconds())
+	assert.Positive(t, times, "it happens")
 	assert.Empty(t, l.broken)
 	assert.Positive(t, l.rounds, "the load makes progress")
+	s.driver.running(t)
+	w.ask()
+	remove(t, s.claimPath("witness"), 0)
 	s.settled()
-	after := s.driver.devices(t)
-	assert.LessOrEqual(t, after, before, "loop devices of the driver")
+	h.clean(l.volumes)
+	until(t, "/api/v1/namespaces/"+s.driver.objects+"/pods", patience, "without pods that end", func(l corev1.PodList) bool {
+		return !slices.ContainsFunc(l.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
+	})
 }
 
 func chaosTime(t *testing.T) time.Duration {
@@ -144,17 +184,6 @@ func chaosTime(t *testing.T) time.Duration {
 	return d
 }
 
-// devices is how many loop devices have a volume of the driver behind them.
-func (d *driver) devices(t *testing.T) int {
-	t.Helper()
-	d.running(t)
-	out := d.onNode(t, "cat /sys/block/loop*/loop/backing_file 2>/dev/null | grep -cE '"+d.images+"' || true")
-	n := 0
-	_, err := fmt.Sscan(out, &n)
-	require.NoError(t, err)
-	return n
-}
-
 // running waits until the node pod runs all its containers.
 func (d *driver) running(t *testing.T) {
 	t.Helper()
@@ -163,7 +192,7 @@ func (d *driver) running(t *testing.T) {
 	})
 }
 
-// settled waits until no volume of the namespace is left, and none is mounted.
+// settled waits until no volume of the namespace is left.
 func (s *space) settled() {
 	s.t.Helper()
 	for end := time.Now().Add(patience); len(s.volumesLeft()) > 0; time.Sleep(500 * time.Millisecond) {
