@@ -14,6 +14,7 @@ import (
 	"github.com/csikit/csikit/csi"
 	"github.com/csikit/csikit/internal/gather"
 	"github.com/csikit/csikit/internal/poll"
+	"github.com/csikit/csikit/internal/recent"
 	"github.com/csikit/csikit/internal/slots"
 )
 
@@ -39,7 +40,7 @@ type Backend struct {
 	modifications  *poll.Poller[types.VolumeModification]
 	ill            *poll.Poller[map[string]types.VolumeStatusItem]
 	times          times
-	zones          zones
+	zones          *recent.Value[zones]
 	devices        *slots.Table
 	changes        *gather.Queue[change]
 	accesses       sync.Map // attachmentKey to csi.Access
@@ -82,7 +83,7 @@ func New(o Options) (*Backend, error) {
 	o.DeviceTimeout = cmp.Or(o.DeviceTimeout, time.Minute)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	b := &Backend{o: o, ec2: o.metered(), started: time.Now(), times: newTimes()}
-	b.zones.turn = make(chan struct{}, 1)
+	b.zones = recent.New(zonesAge, b.fetchZones)
 	b.life, b.stop = context.WithCancelCause(context.Background())
 	b.devices = slots.New(candidates, mappingAge)
 	scope := poll.NewScope(b.life, &b.group)

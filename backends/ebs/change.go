@@ -16,8 +16,9 @@ import (
 
 // A change is what is to be made of a volume, by those who want it.
 type change struct {
-	size   *csi.SizeRange
-	perf   *performance
+	size   csi.SizeRange
+	perf   performance
+	wanted int // parts
 	grown  csi.Expanded
 	failed struct{ size, perf error }
 }
@@ -27,7 +28,7 @@ func (b *Backend) ExpandVolume(ctx context.Context, e csi.Expansion) (csi.Expand
 	if !volumeID.MatchString(e.ID) {
 		return csi.Expanded{}, notFound("volume", e.ID)
 	}
-	c, err := b.changed(ctx, e.ID, func(c *change) { c.size = &e.Size })
+	c, err := b.changed(ctx, e.ID, func(c *change) { c.size, c.wanted = e.Size, c.wanted+1 })
 	if err != nil {
 		return csi.Expanded{}, err
 	}
@@ -48,7 +49,7 @@ func (b *Backend) ModifyVolume(ctx context.Context, m csi.Modification) error {
 	if !volumeID.MatchString(m.ID) {
 		return notFound("volume", m.ID)
 	}
-	c, err := b.changed(ctx, m.ID, func(c *change) { c.perf = p })
+	c, err := b.changed(ctx, m.ID, func(c *change) { c.perf, c.wanted = *p, c.wanted+1 })
 	if err == nil {
 		err = c.failed.perf
 	}
@@ -77,21 +78,14 @@ func (b *Backend) runChange(id string, take func() *change) {
 // apply makes both changes in one, or, if they do not go together, one after
 // the other, so that one that is wrong does not keep the other one back.
 func (b *Backend) apply(ctx context.Context, v *changing, c *change) {
-	if c.size != nil && c.perf != nil {
-		if _, err := v.target(c.size, c.perf); err == nil {
-			c.failed.size = b.modify(ctx, v, c.size, c.perf)
-			c.failed.perf = c.failed.size
-			c.grown.Size = v.sizeGiB * gib
-			return
-		}
+	if _, err := v.target(c.size, c.perf); err == nil || c.wanted == 1 {
+		c.failed.size = b.modify(ctx, v, c.size, c.perf)
+		c.failed.perf = c.failed.size
+	} else {
+		c.failed.size = b.modify(ctx, v, c.size, performance{})
+		c.failed.perf = b.modify(ctx, v, csi.SizeRange{}, c.perf)
 	}
-	if c.size != nil {
-		c.failed.size = b.modify(ctx, v, c.size, nil)
-		c.grown.Size = v.sizeGiB * gib
-	}
-	if c.perf != nil {
-		c.failed.perf = b.modify(ctx, v, nil, c.perf)
-	}
+	c.grown.Size = v.sizeGiB * gib
 }
 
 // explain adds to a refusal of EC2 what it is about.

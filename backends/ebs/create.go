@@ -181,8 +181,8 @@ func (c *creation) call(ctx context.Context, at place, token string) (string, er
 	if c.original != nil {
 		in := &ec2.CopyVolumesInput{
 			SourceVolumeId: c.original.VolumeId, ClientToken: &token, TagSpecifications: c.tags,
-			VolumeType: types.VolumeType(s.volumeType.name), Size: int32OrNil(s.sizeGiB), Iops: int32OrNil(s.iops), Throughput: int32OrNil(s.throughput),
-			KmsKeyId: stringOrNil(c.p.kmsKey), Encrypted: c.encrypted(), MultiAttachEnabled: trueOrNil(s.multiAttach),
+			VolumeType: types.VolumeType(s.volumeType.name), Size: orNil(int32(s.sizeGiB)), Iops: orNil(int32(s.iops)), Throughput: orNil(int32(s.throughput)),
+			KmsKeyId: orNil(c.p.kmsKey), Encrypted: c.encrypted(), MultiAttachEnabled: orNil(s.multiAttach),
 		}
 		out, err := c.b.ec2.CopyVolumes(ctx, in)
 		if err != nil || len(out.Volumes) == 0 {
@@ -191,10 +191,10 @@ func (c *creation) call(ctx context.Context, at place, token string) (string, er
 		return aws.ToString(out.Volumes[0].VolumeId), nil
 	}
 	in := &ec2.CreateVolumeInput{
-		AvailabilityZone: &at.zone, OutpostArn: stringOrNil(at.outpost), ClientToken: &token, TagSpecifications: c.tags,
-		VolumeType: types.VolumeType(s.volumeType.name), Size: int32OrNil(s.sizeGiB), Iops: int32OrNil(s.iops), Throughput: int32OrNil(s.throughput),
-		KmsKeyId: stringOrNil(c.p.kmsKey), Encrypted: c.encrypted(), MultiAttachEnabled: trueOrNil(s.multiAttach),
-		SnapshotId: stringOrNil(c.snapshot), VolumeInitializationRate: int32OrNil(c.p.initRate),
+		AvailabilityZone: &at.zone, OutpostArn: orNil(at.outpost), ClientToken: &token, TagSpecifications: c.tags,
+		VolumeType: types.VolumeType(s.volumeType.name), Size: orNil(int32(s.sizeGiB)), Iops: orNil(int32(s.iops)), Throughput: orNil(int32(s.throughput)),
+		KmsKeyId: orNil(c.p.kmsKey), Encrypted: c.encrypted(), MultiAttachEnabled: orNil(s.multiAttach),
+		SnapshotId: orNil(c.snapshot), VolumeInitializationRate: orNil(int32(c.p.initRate)),
 	}
 	out, err := c.b.ec2.CreateVolume(ctx, in)
 	if err != nil {
@@ -210,23 +210,11 @@ func (c *creation) encrypted() *bool {
 	return c.p.encrypted
 }
 
-func int32OrNil(n int64) *int32 {
-	if n == 0 {
+// orNil points to a value, or to nothing where nothing was asked for: EC2 then
+// decides.
+func orNil[T comparable](value T) *T {
+	if value == *new(T) {
 		return nil
 	}
-	return aws.Int32(int32(n))
-}
-
-func stringOrNil(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-func trueOrNil(b bool) *bool {
-	if !b {
-		return nil
-	}
-	return &b
+	return &value
 }

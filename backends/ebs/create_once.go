@@ -13,7 +13,6 @@ import (
 
 	"github.com/csikit/csikit/csi"
 	"github.com/csikit/csikit/internal/awscall"
-	"github.com/csikit/csikit/internal/pace"
 	"github.com/csikit/csikit/internal/poll"
 )
 
@@ -25,39 +24,23 @@ import (
 // for long, whose token EC2 remembers, and one that is new.
 const mostBurnt = 2
 
-// lookAgain is when to look for a name again, at the soonest.
-const lookAgain = 100 * time.Millisecond
-
 // errVanished says that the volume of a token is not there any more.
 var errVanished = errors.New("vanished")
 
 // find returns the volume of the name when it can be used, or nil. It looks for
 // as long as lag says.
 func (c *creation) find(ctx context.Context, lag time.Duration) (*types.Volume, error) {
-	start := time.Now()
-	for {
-		list, _, err := c.b.volumesNamed.Get(ctx, c.spec.Name)
-		if err != nil {
-			return nil, err
-		}
-		list = slices.DeleteFunc(list, func(v types.Volume) bool { return gone(v.State) || v.State == types.VolumeStateError })
-		if len(list) > 0 {
-			oldest := slices.MinFunc(list, func(a, b types.Volume) int {
-				return cmp.Or(aws.ToTime(a.CreateTime).Compare(aws.ToTime(b.CreateTime)), cmp.Compare(*a.VolumeId, *b.VolumeId))
-			})
-			if len(list) > 1 {
-				c.b.o.Logger.Warn("several volumes have one name, the oldest is used", "name", c.spec.Name, "volume", *oldest.VolumeId, "volumes", len(list))
-			}
-			return c.ready(ctx, &oldest)
-		}
-		rest := lag - time.Since(start)
-		if rest <= 0 {
-			return nil, nil
-		}
-		if err := pace.Sleep(ctx, min(rest, max(lookAgain, lag/5))); err != nil {
-			return nil, err
-		}
+	list, found, err := c.b.volumesNamed.Find(ctx, c.spec.Name, lag)
+	if err != nil || !found {
+		return nil, err
 	}
+	oldest := slices.MinFunc(list, func(a, b types.Volume) int {
+		return cmp.Or(aws.ToTime(a.CreateTime).Compare(aws.ToTime(b.CreateTime)), cmp.Compare(*a.VolumeId, *b.VolumeId))
+	})
+	if len(list) > 1 {
+		c.b.o.Logger.Warn("several volumes have one name, the oldest is used", "name", c.spec.Name, "volume", *oldest.VolumeId, "volumes", len(list))
+	}
+	return c.ready(ctx, &oldest)
 }
 
 // ready waits until a volume that was seen can be used.

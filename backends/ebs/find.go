@@ -8,24 +8,28 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/csikit/csikit/internal/awscall"
 	"github.com/csikit/csikit/internal/poll"
 )
 
 func (b *Backend) listVolumes(ctx context.Context, filters ...types.Filter) iter.Seq2[types.Volume, error] {
 	p := ec2.NewDescribeVolumesPaginator(b.ec2, &ec2.DescribeVolumesInput{Filters: filters})
-	return pages(ctx, p, func(out *ec2.DescribeVolumesOutput) []types.Volume { return out.Volumes })
+	return awscall.Pages(ctx, p, func(out *ec2.DescribeVolumesOutput) []types.Volume { return out.Volumes })
 }
 
 func (b *Backend) fetchVolumes(ctx context.Context, ids []string) (map[string]types.Volume, error) {
-	return collect(b.listVolumes(ctx, filter("volume-id", ids...)), func(m map[string]types.Volume, v types.Volume) {
+	return awscall.Collect(b.listVolumes(ctx, filter("volume-id", ids...)), func(m map[string]types.Volume, v types.Volume) {
 		m[aws.ToString(v.VolumeId)] = v
 	})
 }
 
+// fetchVolumesNamed returns those that can be used, or can be soon.
 func (b *Backend) fetchVolumesNamed(ctx context.Context, names []string) (map[string][]types.Volume, error) {
-	return collect(b.listVolumes(ctx, filter("tag:"+tagVolumeName, literals(names)...)), func(m map[string][]types.Volume, v types.Volume) {
-		name := tagValue(v.Tags, tagVolumeName)
-		m[name] = append(m[name], v)
+	return awscall.Collect(b.listVolumes(ctx, filter("tag:"+tagVolumeName, literals(names)...)), func(m map[string][]types.Volume, v types.Volume) {
+		if !gone(v.State) && v.State != types.VolumeStateError {
+			name := tagValue(v.Tags, tagVolumeName)
+			m[name] = append(m[name], v)
+		}
 	})
 }
 
@@ -35,18 +39,18 @@ var self = []string{"self"}
 
 func (b *Backend) listSnapshots(ctx context.Context, owners []string, filters ...types.Filter) iter.Seq2[types.Snapshot, error] {
 	p := ec2.NewDescribeSnapshotsPaginator(b.ec2, &ec2.DescribeSnapshotsInput{OwnerIds: owners, Filters: filters})
-	return pages(ctx, p, func(out *ec2.DescribeSnapshotsOutput) []types.Snapshot { return out.Snapshots })
+	return awscall.Pages(ctx, p, func(out *ec2.DescribeSnapshotsOutput) []types.Snapshot { return out.Snapshots })
 }
 
 func (b *Backend) fetchSnapshots(ctx context.Context, ids []string) (map[string]types.Snapshot, error) {
-	return collect(b.listSnapshots(ctx, nil, filter("snapshot-id", ids...)), func(m map[string]types.Snapshot, s types.Snapshot) {
+	return awscall.Collect(b.listSnapshots(ctx, nil, filter("snapshot-id", ids...)), func(m map[string]types.Snapshot, s types.Snapshot) {
 		m[aws.ToString(s.SnapshotId)] = s
 	})
 }
 
 func (b *Backend) fetchSnapshotsNamed(tag string) poll.Read[[]types.Snapshot] {
 	return func(ctx context.Context, names []string) (map[string][]types.Snapshot, error) {
-		return collect(b.listSnapshots(ctx, self, filter("tag:"+tag, literals(names)...)), func(m map[string][]types.Snapshot, s types.Snapshot) {
+		return awscall.Collect(b.listSnapshots(ctx, self, filter("tag:"+tag, literals(names)...)), func(m map[string][]types.Snapshot, s types.Snapshot) {
 			name := tagValue(s.Tags, tag)
 			m[name] = append(m[name], s)
 		})
@@ -55,8 +59,8 @@ func (b *Backend) fetchSnapshotsNamed(tag string) poll.Read[[]types.Snapshot] {
 
 func (b *Backend) fetchInstances(ctx context.Context, ids []string) (map[string]types.Instance, error) {
 	p := ec2.NewDescribeInstancesPaginator(b.ec2, &ec2.DescribeInstancesInput{Filters: []types.Filter{filter("instance-id", ids...)}})
-	reservations := pages(ctx, p, func(out *ec2.DescribeInstancesOutput) []types.Reservation { return out.Reservations })
-	return collect(reservations, func(m map[string]types.Instance, r types.Reservation) {
+	reservations := awscall.Pages(ctx, p, func(out *ec2.DescribeInstancesOutput) []types.Reservation { return out.Reservations })
+	return awscall.Collect(reservations, func(m map[string]types.Instance, r types.Reservation) {
 		for _, i := range r.Instances {
 			m[aws.ToString(i.InstanceId)] = i
 		}
@@ -66,10 +70,10 @@ func (b *Backend) fetchInstances(ctx context.Context, ids []string) (map[string]
 // fetchModifications returns the last modification of each volume.
 func (b *Backend) fetchModifications(ctx context.Context, ids []string) (map[string]types.VolumeModification, error) {
 	p := ec2.NewDescribeVolumesModificationsPaginator(b.ec2, &ec2.DescribeVolumesModificationsInput{Filters: []types.Filter{filter("volume-id", ids...)}})
-	all := pages(ctx, p, func(out *ec2.DescribeVolumesModificationsOutput) []types.VolumeModification {
+	all := awscall.Pages(ctx, p, func(out *ec2.DescribeVolumesModificationsOutput) []types.VolumeModification {
 		return out.VolumesModifications
 	})
-	return collect(all, func(last map[string]types.VolumeModification, m types.VolumeModification) {
+	return awscall.Collect(all, func(last map[string]types.VolumeModification, m types.VolumeModification) {
 		id := aws.ToString(m.VolumeId)
 		if old, ok := last[id]; !ok || aws.ToTime(old.StartTime).Before(aws.ToTime(m.StartTime)) {
 			last[id] = m

@@ -110,7 +110,7 @@ func (b *Backend) cutGroup(ctx context.Context, spec csi.GroupSpec, p *snapshotP
 	tags[tagSnapshotName] = newGroupID(spec.VolumeIDs)
 	out, err := b.ec2.CreateSnapshots(ctx, &ec2.CreateSnapshotsInput{
 		InstanceSpecification: from, Description: aws.String("Created by csikit for group " + spec.Name),
-		OutpostArn: stringOrNil(p.outpost), TagSpecifications: tagSpecification(types.ResourceTypeSnapshot, tags),
+		OutpostArn: orNil(p.outpost), TagSpecifications: tagSpecification(types.ResourceTypeSnapshot, tags),
 	})
 	switch {
 	case err != nil && slices.ContainsFunc(from.ExcludeDataVolumeIds, func(id string) bool { return strings.Contains(err.Error(), id) }):

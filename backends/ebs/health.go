@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/internal/awscall"
 )
 
 // illnesses are the states of a volume that are problems ("Amazon EBS volume
@@ -26,8 +27,8 @@ var illnesses = map[types.VolumeStatusInfoStatus]csi.Problem{
 // one unknown id spoils the call. There are few.
 func (b *Backend) fetchIll(ctx context.Context, _ []string) (map[string]map[string]types.VolumeStatusItem, error) {
 	p := ec2.NewDescribeVolumeStatusPaginator(b.ec2, &ec2.DescribeVolumeStatusInput{Filters: []types.Filter{filter("volume-status.status", "impaired", "warning")}})
-	all := pages(ctx, p, func(out *ec2.DescribeVolumeStatusOutput) []types.VolumeStatusItem { return out.VolumeStatuses })
-	ill, err := collect(all, func(m map[string]types.VolumeStatusItem, s types.VolumeStatusItem) { m[aws.ToString(s.VolumeId)] = s })
+	all := awscall.Pages(ctx, p, func(out *ec2.DescribeVolumeStatusOutput) []types.VolumeStatusItem { return out.VolumeStatuses })
+	ill, err := awscall.Collect(all, func(m map[string]types.VolumeStatusItem, s types.VolumeStatusItem) { m[aws.ToString(s.VolumeId)] = s })
 	return map[string]map[string]types.VolumeStatusItem{"": ill}, err
 }
 

@@ -1,6 +1,7 @@
 package ebs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,14 +55,14 @@ func (b *Backend) volumeToChange(ctx context.Context, id string) (*changing, err
 
 // target is the shape that a volume is to have. What nobody asked to change is 0
 // where EC2 decides it.
-func (v *changing) target(size *csi.SizeRange, p *performance) (shape, error) {
+func (v *changing) target(size csi.SizeRange, p performance) (shape, error) {
 	t := v.shape
-	if p != nil && p.volumeType != "" && p.volumeType != t.volumeType.name {
+	if p.volumeType != "" && p.volumeType != t.volumeType.name {
 		t.volumeType, _ = typeNamed(p.volumeType) // checked when it was parsed
 		t.iops, t.throughput = 0, 0
 	}
-	if size != nil && size.Required > t.sizeGiB*gib {
-		grown, err := t.volumeType.fit(*size)
+	if size.Required > t.sizeGiB*gib {
+		grown, err := t.volumeType.fit(size)
 		if err != nil {
 			return t, err
 		}
@@ -70,38 +71,25 @@ func (v *changing) target(size *csi.SizeRange, p *performance) (shape, error) {
 	if kind := t.volumeType; t.sizeGiB < kind.minGiB || t.sizeGiB > kind.maxGiB {
 		return t, invalid("volume %s has %d GiB, and %s volumes have %d to %d", v.id, t.sizeGiB, kind.name, kind.minGiB, kind.maxGiB)
 	}
-	perGiB := v.perGiB
-	if p != nil {
-		if p.keepRatio != nil && !*p.keepRatio || p.iops > 0 {
-			perGiB = 0
-		}
-		if p.iopsPerGB > 0 {
-			perGiB = p.iopsPerGB
-		}
-		if p.iops > 0 {
-			t.iops = p.iops
-		}
-		if p.throughput > 0 {
-			t.throughput = p.throughput
-		}
-	}
-	if perGiB > 0 && (t.sizeGiB != v.sizeGiB || p != nil && p.iopsPerGB > 0) {
-		t.iops = perGiB * t.sizeGiB
-		if p == nil || p.iopsPerGB == 0 { // nobody asked for this number: stay within what is possible
-			t.iops = min(max(t.iops, v.iops, t.volumeType.minIOPS), t.volumeType.mostIOPS(t.sizeGiB))
-		}
+	t.iops, t.throughput = cmp.Or(p.iops, t.iops), cmp.Or(p.throughput, t.throughput)
+	kept := p.iops == 0 && (p.keepRatio == nil || *p.keepRatio)
+	switch {
+	case p.iopsPerGB > 0:
+		t.iops = p.iopsPerGB * t.sizeGiB
+	case kept && v.perGiB > 0 && t.sizeGiB != v.sizeGiB: // nobody asked for this number: stay within what is possible
+		t.iops = min(max(v.perGiB*t.sizeGiB, v.iops, t.volumeType.minIOPS), t.volumeType.mostIOPS(t.sizeGiB))
 	}
 	return t, v.check(t, p)
 }
 
 // check refuses what was asked for and is not possible.
-func (v *changing) check(t shape, p *performance) error {
-	if t.iops > 0 && (t.iops != v.iops || p != nil && p.iops > 0) {
+func (v *changing) check(t shape, p performance) error {
+	if t.iops > 0 && (t.iops != v.iops || p.iops > 0) {
 		if err := t.volumeType.checkIOPS(t.iops, t.sizeGiB); err != nil {
 			return fmt.Errorf("volume %s: %w", v.id, err)
 		}
 	}
-	if t.throughput > 0 && p != nil && p.throughput > 0 {
+	if p.throughput > 0 {
 		return t.volumeType.checkThroughput(t.throughput)
 	}
 	return nil
@@ -109,7 +97,7 @@ func (v *changing) check(t shape, p *performance) error {
 
 // modify gives the volume its new shape and waits until it has it. v is then as
 // the volume is.
-func (b *Backend) modify(ctx context.Context, v *changing, size *csi.SizeRange, p *performance) error {
+func (b *Backend) modify(ctx context.Context, v *changing, size csi.SizeRange, p performance) error {
 	t, err := v.target(size, p)
 	if err != nil {
 		return err
@@ -139,13 +127,13 @@ func (v *changing) request(t shape) *ec2.ModifyVolumeInput {
 		in.VolumeType = types.VolumeType(t.volumeType.name)
 	}
 	if t.sizeGiB != v.sizeGiB {
-		in.Size = int32OrNil(t.sizeGiB)
+		in.Size = orNil(int32(t.sizeGiB))
 	}
 	if t.iops != v.iops {
-		in.Iops = int32OrNil(t.iops)
+		in.Iops = orNil(int32(t.iops))
 	}
 	if t.throughput != v.throughput {
-		in.Throughput = int32OrNil(t.throughput)
+		in.Throughput = orNil(int32(t.throughput))
 	}
 	return in
 }

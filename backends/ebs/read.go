@@ -1,13 +1,10 @@
 package ebs
 
 import (
-	"context"
-	"iter"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/csikit/csikit/internal/poll"
@@ -54,40 +51,4 @@ func (b *Backend) ours(nameKey string) []types.Filter {
 		return append(filters, filter("tag:kubernetes.io/cluster/"+literal.Replace(b.o.ClusterID), "owned"))
 	}
 	return append(filters, filter("tag:"+tagOurs, "true"))
-}
-
-// A paginator is one of the SDK's.
-type paginator[Out any] interface {
-	HasMorePages() bool
-	NextPage(context.Context, ...func(*ec2.Options)) (*Out, error)
-}
-
-// pages yields what all pages of an answer hold.
-func pages[T, Out any](ctx context.Context, p paginator[Out], items func(*Out) []T) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for p.HasMorePages() {
-			out, err := p.NextPage(ctx)
-			if err != nil {
-				yield(*new(T), err)
-				return
-			}
-			for _, item := range items(out) {
-				if !yield(item, nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// collect makes a map of what is listed.
-func collect[T, V any](list iter.Seq2[T, error], add func(m map[string]V, item T)) (map[string]V, error) {
-	m := map[string]V{}
-	for item, err := range list {
-		if err != nil {
-			return nil, err
-		}
-		add(m, item)
-	}
-	return m, nil
 }

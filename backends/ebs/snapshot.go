@@ -99,7 +99,7 @@ func (b *Backend) cut(ctx context.Context, spec csi.SnapshotSpec, p *snapshotPar
 	maps.Copy(tags, b.o.ourTags(tagSnapshotName, spec.Name))
 	out, err := b.ec2.CreateSnapshot(ctx, &ec2.CreateSnapshotInput{
 		VolumeId: &spec.Volume.ID, Description: aws.String("Created by csikit for volume " + spec.Volume.ID),
-		OutpostArn: stringOrNil(p.outpost), TagSpecifications: tagSpecification(types.ResourceTypeSnapshot, tags),
+		OutpostArn: orNil(p.outpost), TagSpecifications: tagSpecification(types.ResourceTypeSnapshot, tags),
 	})
 	b.uncertain.Store(spec.Name, time.Now()) // also if it was made: the next read may not show it
 	if err != nil {

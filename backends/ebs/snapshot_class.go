@@ -118,7 +118,7 @@ func (b *Backend) lock(ctx context.Context, s *types.Snapshot, p *snapshotParame
 			return err
 		}
 	}
-	in := &ec2.LockSnapshotInput{SnapshotId: s.SnapshotId, LockMode: p.lock, LockDuration: int32OrNil(p.days), CoolOffPeriod: int32OrNil(p.coolOff)}
+	in := &ec2.LockSnapshotInput{SnapshotId: s.SnapshotId, LockMode: p.lock, LockDuration: orNil(int32(p.days)), CoolOffPeriod: orNil(int32(p.coolOff))}
 	if !p.until.IsZero() {
 		in.ExpirationDate = &p.until
 	}

@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"hash/fnv"
+	"hash/crc32"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,31 +35,33 @@ type place struct {
 	zone, outpost string
 }
 
-// zones are those of the region, read when they are first needed.
-type zones struct {
-	turn chan struct{} // held by the one who reads them
-	list []types.AvailabilityZone
-	read time.Time
-}
-
 const zonesAge = time.Hour
 
-func (b *Backend) allZones(ctx context.Context) ([]types.AvailabilityZone, error) {
-	select {
-	case b.zones.turn <- struct{}{}:
-		defer func() { <-b.zones.turn }()
-	case <-ctx.Done():
-		return nil, ended(ctx, context.Cause(ctx), "the zones of the region were not read yet")
-	}
-	if time.Since(b.zones.read) < zonesAge {
-		return b.zones.list, nil
-	}
+// zones are those of the region.
+type zones struct {
+	known  []csi.Topology // each by all of its names
+	usable []string       // for volumes that may be anywhere
+}
+
+func (b *Backend) fetchZones(ctx context.Context) (z zones, err error) {
 	out, err := b.ec2.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{})
 	if err != nil {
-		return nil, err
+		return z, err
 	}
-	b.zones.list, b.zones.read = out.AvailabilityZones, time.Now()
-	return b.zones.list, nil
+	for _, a := range out.AvailabilityZones {
+		name := aws.ToString(a.ZoneName)
+		z.known = append(z.known, csi.Topology{keyZone: name, keyKubernetesZone: name, keyZoneID: aws.ToString(a.ZoneId)})
+		if a.State == types.AvailabilityZoneStateAvailable && (a.ZoneType == nil || *a.ZoneType == "availability-zone") {
+			z.usable = append(z.usable, name)
+		}
+	}
+	slices.Sort(z.usable)
+	return z, nil
+}
+
+func (b *Backend) allZones(ctx context.Context) (zones, error) {
+	z, err := b.zones.Get(ctx)
+	return z, ended(ctx, err, "the zones of the region were not read yet")
 }
 
 // places returns where a volume can be, best first. Without a requirement that
@@ -76,21 +79,12 @@ func (b *Backend) places(ctx context.Context, name string, r csi.TopologyRequire
 		}
 	}
 	if len(out) == 0 && len(r.Requisite) == 0 {
-		all, err := b.allZones(ctx)
+		z, err := b.allZones(ctx)
 		if err != nil {
 			return nil, err
 		}
-		var usable []string
-		for _, z := range all {
-			if z.State == types.AvailabilityZoneStateAvailable && (z.ZoneType == nil || *z.ZoneType == "availability-zone") {
-				usable = append(usable, aws.ToString(z.ZoneName))
-			}
-		}
-		if len(usable) > 0 {
-			slices.Sort(usable)
-			h := fnv.New32a()
-			_, _ = h.Write([]byte(name))
-			out = append(out, place{zone: usable[h.Sum32()%uint32(len(usable))]})
+		if n := uint32(len(z.usable)); n > 0 {
+			out = append(out, place{zone: z.usable[crc32.ChecksumIEEE([]byte(name))%n]})
 		}
 	}
 	if len(out) == 0 {
@@ -110,18 +104,19 @@ func (b *Backend) zoneOf(ctx context.Context, term csi.Topology) (string, error)
 	if err != nil {
 		return "", err
 	}
-	for _, z := range all {
-		names := map[string]string{keyZone: aws.ToString(z.ZoneName), keyKubernetesZone: aws.ToString(z.ZoneName), keyZoneID: aws.ToString(z.ZoneId)}
-		named, fits := false, true
-		for key, have := range names {
-			want, ok := term[key]
-			named, fits = named || ok, fits && (!ok || want == have)
-		}
-		if named && fits {
-			return aws.ToString(z.ZoneName), nil
+	for _, zone := range all.known {
+		if named := only(term, zone); len(named) > 0 && zone.Contains(named) {
+			return zone[keyZone], nil
 		}
 	}
 	return "", nil
+}
+
+// only returns the part of t with the keys of like.
+func only(t, like csi.Topology) csi.Topology {
+	t = maps.Clone(t)
+	maps.DeleteFunc(t, func(key, _ string) bool { _, ok := like[key]; return !ok })
+	return t
 }
 
 // volumeTopology says where a volume can be used: with the keys of the term that
@@ -132,12 +127,7 @@ func volumeTopology(v *types.Volume, term csi.Topology) csi.Topology {
 		full[keyZoneID] = id
 	}
 	addOutpost(full, aws.ToString(v.OutpostArn))
-	out := csi.Topology{}
-	for key, value := range full {
-		if _, asked := term[key]; asked {
-			out[key] = value
-		}
-	}
+	out := only(full, term)
 	if out[keyZone]+out[keyKubernetesZone]+out[keyZoneID] == "" {
 		return full
 	}

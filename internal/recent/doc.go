@@ -1,0 +1,3 @@
+// Package recent keeps a value that is dear to read and seldom changes, such as
+// the zones of a region.
+package recent
