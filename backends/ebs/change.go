@@ -38,7 +38,7 @@ func (b *Backend) ExpandVolume(ctx context.Context, e csi.Expansion) (csi.Expand
 // ModifyVolume implements [csi.Modifier]. Everything is checked before anything
 // is applied; tags come last.
 func (b *Backend) ModifyVolume(ctx context.Context, m csi.Modification) error {
-	p, err := parseModification(m.Parameters)
+	p, err := parseClass(nil, m.Parameters)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (b *Backend) ModifyVolume(ctx context.Context, m csi.Modification) error {
 	if !volumeID.MatchString(m.ID) {
 		return notFound("volume", m.ID)
 	}
-	c, err := b.changed(ctx, m.ID, func(c *change) { c.perf, c.wanted = *p, c.wanted+1 })
+	c, err := b.changed(ctx, m.ID, func(c *change) { c.perf, c.wanted = p.performance, c.wanted+1 })
 	if err == nil {
 		err = c.failed.perf
 	}

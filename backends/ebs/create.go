@@ -133,12 +133,7 @@ func (c *creation) check(v *types.Volume) (*csi.Volume, error) {
 	if c.p.waitInitialized {
 		c.p.format[contextInitialized] = "true"
 	}
-	if len(c.p.format) > 0 {
-		if out.Context == nil {
-			out.Context = map[string]string{}
-		}
-		maps.Copy(out.Context, c.p.format)
-	}
+	maps.Copy(out.Context, c.p.format)
 	return out, nil
 }
 

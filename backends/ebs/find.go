@@ -18,9 +18,7 @@ func (b *Backend) listVolumes(ctx context.Context, filters ...types.Filter) iter
 }
 
 func (b *Backend) fetchVolumes(ctx context.Context, ids []string) (map[string]types.Volume, error) {
-	return awscall.Collect(b.listVolumes(ctx, filter("volume-id", ids...)), func(m map[string]types.Volume, v types.Volume) {
-		m[aws.ToString(v.VolumeId)] = v
-	})
+	return awscall.ByKey(b.listVolumes(ctx, filter("volume-id", ids...)), func(v types.Volume) *string { return v.VolumeId })
 }
 
 // fetchVolumesNamed returns those that can be used, or can be soon.
@@ -43,9 +41,7 @@ func (b *Backend) listSnapshots(ctx context.Context, owners []string, filters ..
 }
 
 func (b *Backend) fetchSnapshots(ctx context.Context, ids []string) (map[string]types.Snapshot, error) {
-	return awscall.Collect(b.listSnapshots(ctx, nil, filter("snapshot-id", ids...)), func(m map[string]types.Snapshot, s types.Snapshot) {
-		m[aws.ToString(s.SnapshotId)] = s
-	})
+	return awscall.ByKey(b.listSnapshots(ctx, nil, filter("snapshot-id", ids...)), func(s types.Snapshot) *string { return s.SnapshotId })
 }
 
 func (b *Backend) fetchSnapshotsNamed(tag string) poll.Read[[]types.Snapshot] {
@@ -59,12 +55,13 @@ func (b *Backend) fetchSnapshotsNamed(tag string) poll.Read[[]types.Snapshot] {
 
 func (b *Backend) fetchInstances(ctx context.Context, ids []string) (map[string]types.Instance, error) {
 	p := ec2.NewDescribeInstancesPaginator(b.ec2, &ec2.DescribeInstancesInput{Filters: []types.Filter{filter("instance-id", ids...)}})
-	reservations := awscall.Pages(ctx, p, func(out *ec2.DescribeInstancesOutput) []types.Reservation { return out.Reservations })
-	return awscall.Collect(reservations, func(m map[string]types.Instance, r types.Reservation) {
-		for _, i := range r.Instances {
-			m[aws.ToString(i.InstanceId)] = i
+	list := awscall.Pages(ctx, p, func(out *ec2.DescribeInstancesOutput) (all []types.Instance) {
+		for _, r := range out.Reservations {
+			all = append(all, r.Instances...)
 		}
+		return all
 	})
+	return awscall.ByKey(list, func(i types.Instance) *string { return i.InstanceId })
 }
 
 // fetchModifications returns the last modification of each volume.

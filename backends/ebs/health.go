@@ -28,7 +28,7 @@ var illnesses = map[types.VolumeStatusInfoStatus]csi.Problem{
 func (b *Backend) fetchIll(ctx context.Context, _ []string) (map[string]map[string]types.VolumeStatusItem, error) {
 	p := ec2.NewDescribeVolumeStatusPaginator(b.ec2, &ec2.DescribeVolumeStatusInput{Filters: []types.Filter{filter("volume-status.status", "impaired", "warning")}})
 	all := awscall.Pages(ctx, p, func(out *ec2.DescribeVolumeStatusOutput) []types.VolumeStatusItem { return out.VolumeStatuses })
-	ill, err := awscall.Collect(all, func(m map[string]types.VolumeStatusItem, s types.VolumeStatusItem) { m[aws.ToString(s.VolumeId)] = s })
+	ill, err := awscall.ByKey(all, func(s types.VolumeStatusItem) *string { return s.VolumeId })
 	return map[string]map[string]types.VolumeStatusItem{"": ill}, err
 }
 

@@ -11,19 +11,16 @@ import (
 	"github.com/csikit/csikit/csi"
 )
 
-// instance finds the instance of a node, which must be there for good.
+// instance finds the instance of a node.
 func (b *Backend) instance(ctx context.Context, id string) (*types.Instance, error) {
 	if !instanceID.MatchString(id) {
 		return nil, notFound("instance", id)
 	}
-	i, found, err := b.instances.Find(ctx, id, b.o.Consistency)
-	if err == nil && !found {
-		err = notFound("instance", id)
-	}
+	i, err := known(ctx, b, b.instances, "instance", id)
 	if err == nil && i.State != nil && (i.State.Name == types.InstanceStateNameTerminated || i.State.Name == types.InstanceStateNameShuttingDown) {
-		err = fmt.Errorf("%w: instance %s is %s", csi.ErrNotFound, id, i.State.Name)
+		return nil, fmt.Errorf("%w: instance %s is %s", csi.ErrNotFound, id, i.State.Name)
 	}
-	return &i, err
+	return i, err
 }
 
 // mappingAge is how long the names that an instance's mapping showed are good

@@ -1,6 +1,7 @@
 package ebs
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/csikit/csikit/internal/classparam"
@@ -98,15 +99,6 @@ func parseClass(class, mutable map[string]string) (*parameters, error) {
 	return p, p.check()
 }
 
-// parseModification reads the parameters of a VolumeAttributesClass.
-func parseModification(mutable map[string]string) (*performance, error) {
-	p := &parameters{}
-	if err := mutableNames.Read(p, mutable); err != nil {
-		return nil, err
-	}
-	return &p.performance, p.check()
-}
-
 func (p *parameters) check() error {
 	switch {
 	case p.iops > 0 && p.iopsPerGB > 0:
@@ -123,15 +115,9 @@ func (p performance) override(other *performance) performance {
 	if other.iops > 0 || other.iopsPerGB > 0 {
 		p.iops, p.iopsPerGB = other.iops, other.iopsPerGB
 	}
-	if other.volumeType != "" {
-		p.volumeType = other.volumeType
-	}
-	if other.throughput > 0 {
-		p.throughput = other.throughput
-	}
-	if other.keepRatio != nil {
-		p.keepRatio = other.keepRatio
-	}
+	p.volumeType = cmp.Or(other.volumeType, p.volumeType)
+	p.throughput = cmp.Or(other.throughput, p.throughput)
+	p.keepRatio = cmp.Or(other.keepRatio, p.keepRatio)
 	p.tags = append(slices.Clip(p.tags), other.tags...)
 	p.untag = append(slices.Clip(p.untag), other.untag...)
 	return p

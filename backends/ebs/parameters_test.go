@@ -79,7 +79,7 @@ func TestParameters_BadOnesAreRefused(t *testing.T) {
 // taken at creation, wins there, and in any case of letters.
 func TestParameters_WhatModifiesAlsoCreates(t *testing.T) {
 	mutable := map[string]string{"type": "io2", "IOPSPERGB": "10", "allowAutoIOPSIncreaseOnModify": "true", "tagSpecification_1": "a={{ .PVCName | toUpper }}", "tagDeletion_1": "b"}
-	_, err := parseModification(mutable)
+	_, err := parseClass(nil, mutable)
 	require.NoError(t, err)
 	p, err := parseClass(map[string]string{"type": "gp3", "iops": "3000"}, mutable)
 	require.NoError(t, err)

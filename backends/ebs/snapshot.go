@@ -128,16 +128,14 @@ func (b *Backend) Snapshot(ctx context.Context, s csi.SnapshotRef) (*csi.Snapsho
 	if !snapshotID.MatchString(s.ID) {
 		return nil, notFound("snapshot", s.ID)
 	}
-	found, ok, err := b.snapshots.Find(ctx, s.ID, b.o.Consistency)
+	found, err := known(ctx, b, b.snapshots, "snapshot", s.ID)
 	switch {
 	case err != nil:
 		return nil, err
-	case !ok:
-		return nil, notFound("snapshot", s.ID)
 	case found.State == types.SnapshotStateError:
 		return nil, fmt.Errorf("%w: snapshot %s failed: %s", csi.ErrFailed, s.ID, aws.ToString(found.StateMessage))
 	}
-	return toSnapshot(&found), nil
+	return toSnapshot(found), nil
 }
 
 // ListSnapshots implements [csi.SnapshotLister].
@@ -146,17 +144,12 @@ func (b *Backend) ListSnapshots(ctx context.Context, q csi.ListQuery) iter.Seq2[
 	if q.VolumeID != "" {
 		filters = append(filters, filter("volume-id", literal.Replace(q.VolumeID)))
 	}
-	return func(yield func(*csi.Snapshot, error) bool) {
-		for s, err := range b.listSnapshots(ctx, self, filters...) {
-			switch {
-			case err != nil:
-				yield(nil, err)
-				return
-			case s.State != types.SnapshotStateError && !yield(toSnapshot(&s), nil):
-				return
-			}
+	return awscall.Convert(b.listSnapshots(ctx, self, filters...), func(s *types.Snapshot) *csi.Snapshot {
+		if s.State == types.SnapshotStateError {
+			return nil
 		}
-	}
+		return toSnapshot(s)
+	})
 }
 
 func toSnapshot(s *types.Snapshot) *csi.Snapshot {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/csikit/csikit/csi"
 	"github.com/csikit/csikit/internal/awscall"
+	"github.com/csikit/csikit/internal/poll"
 )
 
 // contextMultiAttach in a volume's context says that several nodes may have it.
@@ -40,23 +41,29 @@ func (b *Backend) Volume(ctx context.Context, v csi.VolumeRef) (*csi.Volume, err
 	return toVolume(found, nil), nil
 }
 
-// volume describes a volume that is not being deleted. What is not seen is
-// looked for until reads must have caught up with writes: NotFound is final for
-// those who read it.
+// volume describes a volume that is not being deleted.
 func (b *Backend) volume(ctx context.Context, id string) (*types.Volume, error) {
 	if !volumeID.MatchString(id) {
 		return nil, notFound("volume", id)
 	}
-	v, found, err := b.volumes.Find(ctx, id, b.o.Consistency)
-	switch {
-	case err != nil:
-		return nil, err
-	case !found:
-		return nil, notFound("volume", id)
-	case gone(v.State):
+	v, err := known(ctx, b, b.volumes, "volume", id)
+	if err == nil && gone(v.State) {
 		return nil, fmt.Errorf("%w: volume %s is %s", csi.ErrNotFound, id, v.State)
 	}
-	return &v, nil
+	return v, err
+}
+
+// known finds what must be there for good. What is not seen is looked for until
+// reads must have caught up with writes: NotFound is final for those who read it.
+func known[T any](ctx context.Context, b *Backend, from *poll.Poller[T], kind, id string) (*T, error) {
+	thing, found, err := from.Find(ctx, id, b.o.Consistency)
+	if err == nil && !found {
+		err = notFound(kind, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &thing, nil
 }
 
 func gone(s types.VolumeState) bool {
@@ -83,17 +90,12 @@ func (b *Backend) DeleteVolume(ctx context.Context, v csi.VolumeRef) error {
 
 // ListVolumes implements [csi.VolumeLister].
 func (b *Backend) ListVolumes(ctx context.Context, _ csi.ListQuery) iter.Seq2[*csi.Volume, error] {
-	return func(yield func(*csi.Volume, error) bool) {
-		for v, err := range b.listVolumes(ctx, b.ours(tagVolumeName)...) {
-			switch {
-			case err != nil:
-				yield(nil, err)
-				return
-			case !gone(v.State) && !yield(toVolume(&v, nil), nil):
-				return
-			}
+	return awscall.Convert(b.listVolumes(ctx, b.ours(tagVolumeName)...), func(v *types.Volume) *csi.Volume {
+		if gone(v.State) {
+			return nil
 		}
-	}
+		return toVolume(v, nil)
+	})
 }
 
 // toVolume describes a volume. term is the topology that it was made for, or
@@ -101,7 +103,7 @@ func (b *Backend) ListVolumes(ctx context.Context, _ csi.ListQuery) iter.Seq2[*c
 func toVolume(v *types.Volume, term csi.Topology) *csi.Volume {
 	out := &csi.Volume{
 		ID: aws.ToString(v.VolumeId), Size: int64(aws.ToInt32(v.Size)) * gib,
-		Topology: []csi.Topology{volumeTopology(v, term)},
+		Topology: []csi.Topology{volumeTopology(v, term)}, Context: map[string]string{},
 	}
 	switch {
 	case aws.ToString(v.SourceVolumeId) != "":
@@ -110,7 +112,7 @@ func toVolume(v *types.Volume, term csi.Topology) *csi.Volume {
 		out.Source.Snapshot = *v.SnapshotId
 	}
 	if aws.ToBool(v.MultiAttachEnabled) {
-		out.Context = map[string]string{contextMultiAttach: "true"}
+		out.Context[contextMultiAttach] = "true"
 	}
 	for _, a := range v.Attachments {
 		if a.State != types.VolumeAttachmentStateDetached && aws.ToString(a.InstanceId) != "" {

@@ -45,3 +45,32 @@ func TestPages_NoMoreThanIsAskedFor(t *testing.T) {
 	}
 	require.Len(t, b, 1)
 }
+
+func TestConvert_LeavesOutWhatIsNothing(t *testing.T) {
+	b := book{{"a", "", "ccc"}, nil}
+	var seen []int
+	var last error
+	for n, err := range Convert(Pages(t.Context(), &b, func(page *[]string) []string { return *page }), func(word *string) *int {
+		if *word == "" {
+			return nil
+		}
+		n := len(*word)
+		return &n
+	}) {
+		if last = err; err == nil {
+			seen = append(seen, *n)
+		}
+	}
+	require.Equal(t, []int{1, 3}, seen)
+	require.ErrorContains(t, last, "torn")
+}
+
+func TestByKey(t *testing.T) {
+	b := book{{"a1", "b1"}, {"a2"}}
+	got, err := ByKey(Pages(t.Context(), &b, func(page *[]string) []string { return *page }), func(word string) *string {
+		initial := word[:1]
+		return &initial
+	})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"a": "a2", "b": "b1"}, got)
+}
