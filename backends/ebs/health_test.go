@@ -3,6 +3,7 @@ package ebs_test
 import (
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -53,27 +54,29 @@ func TestVolumeHealth_OfAVolumeThatIsGone(t *testing.T) {
 // TestVolumeHealth_UnknownIDsSpoilNothing: a hundred ask at once, every other one
 // of a volume that is gone.
 func TestVolumeHealth_UnknownIDsSpoilNothing(t *testing.T) {
-	s := newEC2(t)
-	b := open(t, s)
-	ill, fine := create(t, b, "ill"), create(t, b, "fine")
-	require.NoError(t, s.SetVolumeStatus(ill.ID, "impaired"))
-	s.ForgetCalls()
-	var group sync.WaitGroup
-	for range 33 {
-		for id, want := range map[string]int{ill.ID: 1, fine.ID: 0, "vol-0000000000000dead": -1} {
-			group.Go(func() {
-				problems, err := b.VolumeHealth(t.Context(), csi.VolumeRef{ID: id})
-				if want < 0 {
-					assert.ErrorIs(t, err, csi.ErrNotFound)
-					return
-				}
-				assert.NoError(t, err)
-				assert.Len(t, problems, want)
-			})
+	synctest.Test(t, func(t *testing.T) {
+		s := newEC2(t, func(o *ec2test.Options) { o.Latency = ec2test.Constant(roundTrip) })
+		b := open(t, s)
+		ill, fine := create(t, b, "ill"), create(t, b, "fine")
+		require.NoError(t, s.SetVolumeStatus(ill.ID, "impaired"))
+		s.ForgetCalls()
+		var group sync.WaitGroup
+		for range 33 {
+			for id, want := range map[string]int{ill.ID: 1, fine.ID: 0, "vol-0000000000000dead": -1} {
+				group.Go(func() {
+					problems, err := b.VolumeHealth(t.Context(), csi.VolumeRef{ID: id})
+					if want < 0 {
+						assert.ErrorIs(t, err, csi.ErrNotFound)
+						return
+					}
+					assert.NoError(t, err)
+					assert.Len(t, problems, want)
+				})
+			}
 		}
-	}
-	group.Wait()
-	require.LessOrEqual(t, s.Counts()["DescribeVolumeStatus"], 10, "they share the calls")
+		group.Wait()
+		require.LessOrEqual(t, s.Counts()["DescribeVolumeStatus"], 10, "they share the calls")
+	})
 }
 
 func TestUnhealthyVolumes_AreOurs(t *testing.T) {
