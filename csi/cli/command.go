@@ -23,6 +23,7 @@ type commandLine struct{ args, environ []string }
 func commands() map[string]command {
 	return map[string]command{
 		"manifests": {"print the Kubernetes manifests of this driver", printManifests},
+		"pre-stop":  {"wait until no volume is attached to this node, if it is being drained", awaitDrain},
 		"doctor":    {"say what would go wrong on this node, and how to mend it", examine},
 	}
 }
@@ -41,7 +42,7 @@ func (p Program) runCommand(ctx context.Context, args, environ []string, stdout,
 		return exitOK, true
 	}
 	fmt.Fprintf(stderr, "%s %s: %v\n", p.Name, args[0], err)
-	if errors.Is(err, errFound) {
+	if errors.Is(err, errFound) || errors.As(err, new(failure)) {
 		return exitFailed, true
 	}
 	return exitConfig, true

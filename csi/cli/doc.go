@@ -17,7 +17,9 @@
 //
 // Instead of flags the command line may begin with a command: `manifests` prints
 // the driver's Kubernetes manifests, `doctor` says what would go wrong on a node
-// and how to mend it (exit code 1 if something must be mended).
+// and how to mend it (exit code 1 if something must be mended), `pre-stop` is the
+// preStop hook of a node plugin's container: if the node is being drained it waits
+// until no volume of the driver is attached to it.
 //
 // Exit codes: 0 after an orderly stop, --help and --version; 1 when serving
 // failed; 2 when the configuration is wrong, with a message that says what to

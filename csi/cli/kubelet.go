@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -43,13 +44,17 @@ func (s *settings) checkKubelet() error {
 
 // run serves until ctx ends, registered with the kubelet if that is wanted.
 func (s *settings) run(ctx context.Context, d *csi.Driver, log *slog.Logger) error {
+	group, ctx := errgroup.WithContext(ctx)
 	if s.kubeletDir == "" {
-		return d.Run(ctx, s.endpoint)
+		s.beginTaintRemoval(ctx, group, nil, log)
+		group.Go(func() error { return d.Run(ctx, s.endpoint) })
+		return group.Wait()
 	}
 	if err := s.makePluginDir(); err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	registered := make(chan struct{})
+	s.beginTaintRemoval(ctx, group, registered, log)
 	group.Go(func() error { return d.Run(ctx, s.endpoint) })
 	group.Go(func() error {
 		select {
@@ -59,6 +64,7 @@ func (s *settings) run(ctx context.Context, d *csi.Driver, log *slog.Logger) err
 		}
 		return registration.Run(ctx, registration.Options{
 			Driver: d.Name(), Endpoint: s.socketPath(), Socket: registration.Socket(s.kubeletDir, d.Name()), Logger: log,
+			Registered: sync.OnceFunc(func() { close(registered) }),
 		})
 	})
 	return group.Wait()

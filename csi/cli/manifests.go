@@ -45,6 +45,7 @@ func printManifests(ctx context.Context, p Program, line commandLine, stdout, _ 
 		return err
 	}
 	m.config.Args, m.config.LogLevel, m.config.KubeletDir = passed, strings.ToLower(m.logLevel.String()), m.kubeletDir
+	m.config.RemoveTaint = m.removeTaint
 	m.config.DefaultFSType, m.config.Hints = m.defaultFSType, p.Kubernetes
 	m.config.Hints.HostPaths = append(slices.Clone(p.Kubernetes.HostPaths), m.paths()...)
 	log := slog.New(slog.DiscardHandler)
@@ -91,13 +92,14 @@ func (m *manifests) manifestFlags() {
 		return nil
 	})
 	m.flags.BoolVar(&c.GroupSnapshots, "group-snapshots", false, "turn group snapshots on; needs their CRDs, or the sidecar makes no snapshots at all")
+	m.flags.DurationVar(&c.DrainTimeout, "drain-timeout", 0, "`time` that the node plugin waits, when its node is drained, until its volumes are detached; 0: it does not wait")
 	m.flags.Var(newChoice(&m.form, deploy.Forms...), "form", "`form` of the output: plain, kustomize (a base) or helm (a chart)")
 	m.flags.StringVar(&m.into, "into", "", "`directory` to write the files into; empty prints them")
 	m.flags.BoolVar(&m.samples, "samples", false, "print samples of classes, claims, pods and snapshots instead")
 }
 
 // settled are the flags that the manifests set by themselves.
-var settled = []string{"endpoint", "mode", "http-address", "node-id", "socket-mode", "state-dir"}
+var settled = []string{"endpoint", "mode", "http-address", "node-id", "node-name", "socket-mode", "state-dir"}
 
 // passed are the driver's flags on the command line: its containers get them.
 func (m *manifests) passed() (args []string, err error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/csikit/csikit/csi"
 	"github.com/csikit/csikit/csi/deploy"
+	"github.com/csikit/csikit/internal/kubeapi"
 )
 
 // A Program is a driver as an executable.
@@ -39,12 +40,25 @@ type Program struct {
 	// Kubernetes is what the command manifests needs to know of the driver and
 	// its capabilities do not tell.
 	Kubernetes deploy.Hints
+
+	api func() kubeapi.Client // but for tests, that of the pod
+}
+
+// apiServer is the client of the cluster.
+func (p Program) apiServer() kubeapi.Client {
+	if p.api != nil {
+		return p.api()
+	}
+	return kubeapi.InPod()
 }
 
 // Config is what the shared flags say, for [Program.Backend].
 type Config struct {
 	// NodeID is --node-id, or the host name. It is never empty.
 	NodeID string
+	// NodeName is --node-name, the name of this node's Node object; it may be
+	// empty.
+	NodeName string
 	// Services is --mode.
 	Services csi.Services
 	// Log is the logger that the driver uses too.
@@ -103,7 +117,7 @@ func (p Program) serve(ctx context.Context, set *settings, log *slog.Logger) err
 	if err := set.complete(); err != nil {
 		return misconfigured{err}
 	}
-	backend, err := p.Backend(ctx, Config{NodeID: set.nodeID, Services: set.services(), Log: log})
+	backend, err := p.Backend(ctx, Config{NodeID: set.nodeID, NodeName: set.nodeName, Services: set.services(), Log: log})
 	if err != nil {
 		return misconfigured{err}
 	}

@@ -27,6 +27,8 @@ type settings struct {
 	shutdownTimeout             time.Duration
 	nodeID, stateDir            string
 	kubeletDir                  string
+	nodeName                    string
+	removeTaint                 bool
 	defaultFSType               string
 	formatStatic                bool
 	operationTimeout            time.Duration
@@ -75,6 +77,8 @@ func (s *settings) nodeFlags() {
 	s.flags.StringVar(&s.nodeID, "node-id", "", "`id` of this node; empty is the host name")
 	s.flags.StringVar(&s.stateDir, "state-dir", "", "`directory` for what the node knows about staged volumes; empty is /var/lib/csikit/"+s.program.Name)
 	s.flags.StringVar(&s.kubeletDir, "kubelet-dir", "", "`directory` of the kubelet to register with, usually /var/lib/kubelet; empty leaves that to a sidecar")
+	s.flags.StringVar(&s.nodeName, "node-name", os.Getenv("CSI_NODE_NAME"), "`name` of this node's Node object, for what asks the API server; its default is CSI_NODE_NAME")
+	s.flags.BoolVar(&s.removeTaint, "remove-startup-taint", false, "remove the taint "+s.startupTaint()+" from this node when the driver is ready")
 	s.flags.StringVar(&s.defaultFSType, "default-fstype", "ext4", "file system `type` of volumes whose class names none: ext4, xfs or btrfs")
 	s.flags.BoolVar(&s.formatStatic, "format-static", false, "format volumes that were made by hand, if they are proven empty")
 }
@@ -100,6 +104,9 @@ func (s *settings) complete() error {
 	}
 	if err := s.checkKubelet(); err != nil {
 		return err
+	}
+	if s.removesTaint() && s.nodeName == "" {
+		return errors.New("--remove-startup-taint needs --node-name, the name of this node's Node object")
 	}
 	if s.nodeID != "" {
 		return nil

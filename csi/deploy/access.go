@@ -14,6 +14,9 @@ func (p *plan) access() []Object {
 	if len(p.sidecars(false)) > 0 {
 		objects = append(objects, p.account("controller"))
 	}
+	if rules := p.nodeRules(); rules != nil {
+		objects = append(objects, p.clusterRoleOf(p.name+"-node", rules, "node")...)
+	}
 	for _, onNode := range []bool{true, false} {
 		for _, s := range p.sidecars(onNode) {
 			account := "controller"
@@ -27,7 +30,8 @@ func (p *plan) access() []Object {
 	return objects
 }
 
-// account is a service account. Only pods with a sidecar mount its token.
+// account is a service account. Only pods with a sidecar mount its
+// token, and node plugins with nodeRules.
 func (p *plan) account(component string) Object {
 	return &corev1.ServiceAccount{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: p.meta(p.name + "-" + component),
@@ -47,7 +51,11 @@ func (p *plan) clusterRole(sidecar, account string) []Object {
 	if p.Hints.ClassSecrets && sidecar != healthMonitor && sidecar != snapshotMetadata {
 		rules = append(rules, rule("", "secrets", "get", "list"))
 	}
-	name := p.roleName(sidecar)
+	return p.clusterRoleOf(p.roleName(sidecar), rules, account)
+}
+
+// clusterRoleOf lets an account do what rules say.
+func (p *plan) clusterRoleOf(name string, rules []rbacv1.PolicyRule, account string) []Object {
 	return []Object{
 		&rbacv1.ClusterRole{TypeMeta: rbacType("ClusterRole"), ObjectMeta: p.clusterMeta(name), Rules: rules},
 		&rbacv1.ClusterRoleBinding{

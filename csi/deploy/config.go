@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 )
@@ -25,6 +26,13 @@ type Config struct {
 	// LogLevel is the driver's; Args are more of its flags.
 	LogLevel string
 	Args     []string
+	// RemoveTaint lets the node plugin remove its start-up taint, for which Args
+	// must have the flag --remove-startup-taint. DrainTimeout, if not 0, is how
+	// long the node plugin waits before it ends on a node that is being drained,
+	// by the driver's command pre-stop. Both need package csi/cli and access to
+	// the API server.
+	RemoveTaint  bool
+	DrainTimeout time.Duration
 	// Sidecars maps a sidecar's name to another version (v1.2.3) or to a whole
 	// image name.
 	Sidecars map[string]string
@@ -87,6 +95,7 @@ func (c Config) Complete(driver string) (Config, error) {
 	wrong(c.Image == "", "no image: name the driver's image, such as --image=registry.example.com/%s:v1.0.0", name)
 	wrong(len(validation.IsDNS1123Label(c.Namespace)) > 0, "namespace %q: want lower case letters, digits and dashes, at most 63", c.Namespace)
 	wrong(!filepath.IsAbs(c.KubeletDir), "kubelet directory %q: want an absolute path, which is usually /var/lib/kubelet", c.KubeletDir)
+	wrong(c.DrainTimeout < 0 || c.DrainTimeout%time.Second != 0, "drain timeout %v: want whole seconds", c.DrainTimeout)
 	wrong(c.Replicas < 0, "replicas %d: want 1 or more", c.Replicas)
 	for sidecar := range c.Sidecars {
 		wrong(versions[sidecar] == "", "there is no sidecar %q; there are %s", sidecar, strings.Join(slices.Sorted(maps.Keys(versions)), ", "))

@@ -6,7 +6,7 @@
 //
 // There are two forms. A driver of central storage gets a Deployment of a few
 // controllers, of which one leads, and a DaemonSet whose pods have one container
-// and no access to the API. A driver of the node's own disks
+// and, unless a feature needs it, no access to the API. A driver of the node's own disks
 // ([Hints.NodeLocal]) gets a DaemonSet of driver, provisioner and snapshotter,
 // each for its own node, and a Deployment of the resizer, which only tells the
 // kubelets to grow volumes.

@@ -27,6 +27,10 @@ func (p *plan) node() Object {
 	if p.Hints.HostNetwork {
 		spec.DNSPolicy = corev1.DNSClusterFirstWithHostNet
 	}
+	p.drainHook(&spec)
+	if p.nodeRules() != nil {
+		spec.AutomountServiceAccountToken = new(true)
+	}
 	spec.Volumes = p.nodeVolumes()
 	if len(sidecars) > 0 {
 		spec.Volumes = append(spec.Volumes, hostDir("socket", p.pluginDir(), corev1.HostPathDirectoryOrCreate))
@@ -61,7 +65,7 @@ func (p *plan) nodeDriver() corev1.Container {
 	if p.Hints.NodeLocal || !p.offers(canDescribeNode) {
 		args = append(args, "--node-id=$(NODE_NAME)")
 	}
-	args = append(args, p.Hints.NodeArgs...)
+	args = append(append(args, p.Hints.NodeArgs...), p.nodeName()...)
 	c := p.driverContainer(args...)
 	c.Env = []corev1.EnvVar{{Name: "GOMEMLIMIT", Value: heapGoal}}
 	if slices.ContainsFunc(args, func(a string) bool { return strings.Contains(a, "$(NODE_NAME)") }) {

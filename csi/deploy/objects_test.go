@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -112,6 +113,47 @@ func TestTheHealthMonitorIsThereOnlyIfItIsNamed(t *testing.T) {
 	assert.NotContains(t, chart["templates/driver.yaml"], "health-monitor")
 	named := one[*appsv1.Deployment](t, objects(t, future), objectName(future.name)+"-controller").Spec.Template
 	assert.Contains(t, containers(named), healthMonitor)
+}
+
+// TestTheNodePluginMayOnlyWhatIsSwitchedOn: without the taint and the hook it has
+// no token.
+func TestTheNodePluginMayOnlyWhatIsSwitchedOn(t *testing.T) {
+	const name = "cloud-csi-example-com-node"
+	of := func(c Config) (*appsv1.DaemonSet, []rbacv1.PolicyRule) {
+		c.Image, c.Hints = "cloud:v1", configs[cloud.name].Hints
+		all, err := Objects(cloud, c)
+		require.NoError(t, err)
+		set := one[*appsv1.DaemonSet](t, all, name)
+		if !slices.ContainsFunc(all, func(o Object) bool { _, ok := o.(*rbacv1.ClusterRole); return ok && o.GetName() == name }) {
+			return set, nil
+		}
+		assert.Equal(t, name, one[*rbacv1.ClusterRoleBinding](t, all, name).Subjects[0].Name)
+		return set, one[*rbacv1.ClusterRole](t, all, name).Rules
+	}
+	set, rules := of(Config{})
+	assert.Nil(t, rules)
+	assert.False(t, *set.Spec.Template.Spec.AutomountServiceAccountToken)
+	assert.Nil(t, set.Spec.Template.Spec.Containers[0].Lifecycle)
+	assert.Nil(t, set.Spec.Template.Spec.TerminationGracePeriodSeconds)
+
+	set, rules = of(Config{RemoveTaint: true})
+	assert.Equal(t, []rbacv1.PolicyRule{rule("", "nodes", "watch", "patch"), rule(storageGroup, "csinodes", "get")}, rules)
+	assert.True(t, *set.Spec.Template.Spec.AutomountServiceAccountToken)
+	assert.Nil(t, set.Spec.Template.Spec.Containers[0].Lifecycle)
+
+	set, rules = of(Config{DrainTimeout: 90 * time.Second})
+	assert.Equal(t, []rbacv1.PolicyRule{rule("", "nodes", "get"), rule(storageGroup, "volumeattachments", "get", "list", "watch")}, rules)
+	assert.True(t, *set.Spec.Template.Spec.AutomountServiceAccountToken)
+	assert.EqualValues(t, 120, *set.Spec.Template.Spec.TerminationGracePeriodSeconds, "the driver has time to stop after the hook")
+	assert.Equal(t, []string{"/proc/1/exe", "pre-stop", "--timeout=1m30s"}, set.Spec.Template.Spec.Containers[0].Lifecycle.PreStop.Exec.Command)
+
+	all, err := Objects(shares, Config{Image: "s:v1", RemoveTaint: true})
+	require.NoError(t, err)
+	driver := one[*appsv1.DaemonSet](t, all, "shares-csi-example-com-node").Spec.Template.Spec.Containers[0]
+	assert.Contains(t, driver.Args, "--node-name=$(NODE_NAME)")
+	assert.Contains(t, driver.Env, fieldEnv("NODE_NAME", "spec.nodeName"))
+	_, err = Objects(shares, Config{Image: "s:v1", DrainTimeout: time.Millisecond})
+	require.ErrorContains(t, err, "want whole seconds")
 }
 
 func TestCSIDriverFollowsTheCapabilities(t *testing.T) {

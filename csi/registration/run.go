@@ -27,6 +27,9 @@ type Options struct {
 	// Retry is the pause after the kubelet has refused the driver for the first
 	// time; it doubles up to a minute. 0 is a second.
 	Retry time.Duration
+	// Registered is called each time that the kubelet has registered the driver;
+	// may be nil. It must not block.
+	Registered func()
 	// Logger is told what the kubelet says; nil is [slog.Default].
 	Logger *slog.Logger
 }
@@ -72,6 +75,9 @@ func (o *Options) check() error {
 	if o.Retry == 0 {
 		o.Retry = time.Second
 	}
+	if o.Registered == nil {
+		o.Registered = func() {}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -93,6 +99,7 @@ func (r *registrar) follow(ctx context.Context, socket *unixsock.Listener, serve
 		case a := <-r.answers:
 			if a.registered {
 				r.o.Logger.Info("the kubelet has registered the driver")
+				r.o.Registered()
 				pause = r.o.Retry
 				again.Stop()
 				continue

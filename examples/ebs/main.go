@@ -8,7 +8,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -52,7 +51,7 @@ func program() cli.Program {
 type settings struct {
 	ebs.Options
 	emulation
-	tags, sources, node, instanceType, zone string
+	tags, sources, instanceType, zone string
 }
 
 func (s *settings) register(fs *flag.FlagSet) {
@@ -62,7 +61,6 @@ func (s *settings) register(fs *flag.FlagSet) {
 	fs.DurationVar(&s.Consistency, "consistency", 0, "`time` that EC2's reads may lag behind its writes; 0 is 5s")
 	fs.DurationVar(&s.AttachTimeout, "attach-timeout", 0, "`time` after which an attachment counts as stuck; 0 is 2m")
 	fs.StringVar(&s.sources, "metadata-sources", s.sources, "`sources` that say what node this is, in order: imds, kubernetes, flags")
-	fs.StringVar(&s.node, "node-name", os.Getenv("CSI_NODE_NAME"), "`name` of the Node object, for the source kubernetes; its default is CSI_NODE_NAME")
 	fs.StringVar(&s.instanceType, "instance-type", "", "`type` of this instance, for the source flags")
 	fs.StringVar(&s.zone, "zone", "", "`zone` of this instance, for the source flags; its id is --node-id")
 	fs.Int64Var(&s.VolumeLimit, "volume-attach-limit", 0, "`number` of volumes that this node takes; 0 is what its type allows")
@@ -84,7 +82,7 @@ func (s *settings) backend(ctx context.Context, c cli.Config) (csi.Locator, erro
 	case s.dir != "":
 		return s.emulation.backend(o, c.Services)
 	case s.url != "":
-		return s.emulation.client(o, cmp.Or(s.node, c.NodeID))
+		return s.emulation.client(o, cmp.Or(c.NodeName, c.NodeID))
 	}
 	loaded, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -99,7 +97,7 @@ func (s *settings) backend(ctx context.Context, c cli.Config) (csi.Locator, erro
 		o.EC2 = ebs.NewClient(loaded)
 	}
 	if c.Services != csi.ControllerService {
-		if o.Metadata, err = s.metadata(loaded, c.NodeID); err != nil {
+		if o.Metadata, err = s.metadata(loaded, c); err != nil {
 			return nil, err
 		}
 	}
@@ -123,17 +121,17 @@ func regionOfInstance(ctx context.Context, loaded aws.Config) (string, error) {
 }
 
 // metadata makes the sources that --metadata-sources names.
-func (s *settings) metadata(loaded aws.Config, node string) (sources []ebs.MetadataSource, err error) {
+func (s *settings) metadata(loaded aws.Config, c cli.Config) (sources []ebs.MetadataSource, err error) {
 	for name := range strings.SplitSeq(s.sources, ",") {
 		switch strings.TrimSpace(name) {
 		case "imds":
 			sources = append(sources, ebs.IMDS(imds.NewFromConfig(loaded)))
 		case "kubernetes":
-			if s.node != "" {
-				sources = append(sources, ebs.Kubernetes(s.node))
+			if c.NodeName != "" {
+				sources = append(sources, ebs.Kubernetes(c.NodeName))
 			}
 		case "flags":
-			sources = append(sources, ebs.Fixed{InstanceID: node, Type: s.instanceType, Zone: s.zone, Volumes: -1})
+			sources = append(sources, ebs.Fixed{InstanceID: c.NodeID, Type: s.instanceType, Zone: s.zone, Volumes: -1})
 		default:
 			return nil, fmt.Errorf("--metadata-sources has %q: there are imds, kubernetes and flags", name)
 		}
