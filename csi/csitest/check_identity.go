@@ -92,7 +92,7 @@ func sameOnEveryInstance(s *session) {
 func unofferedIsUnimplemented(s *session) {
 	s.stop()
 	s.start(func(o *csi.Options) {
-		o.Disable = []string{"Attacher", "Expander", "NodeExpander", "Modifier", "Snapshotter", "GroupSnapshotter", "Cloner", "VolumeLister", "SnapshotLister", "CapacityReporter"}
+		o.Disable = []string{"Attacher", "Expander", "NodeExpander", "Modifier", "Snapshotter", "GroupSnapshotter", "Cloner", "VolumeLister", "SnapshotLister", "CapacityReporter", "HealthReporter", "HealthLister"}
 	})
 	if left := len(s.offers.controller); left > 3 {
 		s.Errorf("%d controller capabilities are advertised though all are disabled: %v", left, s.offers.controller)
