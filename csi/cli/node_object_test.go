@@ -67,10 +67,12 @@ func TestTheStartupTaintNeverFailsTheDriver(t *testing.T) {
 		code := make(chan int, 1)
 		var log output
 		go func() {
-			code <- inCluster(s).Run(ctx, []string{"--endpoint=unix://" + filepath.Join(dir, "s"), "--state-dir=" + dir, "--mode=" + mode,
+			code <- inCluster(s).Run(ctx, []string{"--endpoint=unix://" + filepath.Join(dir, "s.sock"), "--state-dir=" + dir, "--mode=" + mode,
 				"--remove-startup-taint", "--node-name=worker-1"}, nil, io.Discard, &log)
 		}()
-		_, err := csipb.NewIdentityClient(dial(t, filepath.Join(dir, "s"))).Probe(ctx, &csipb.ProbeRequest{})
+		short, cancel := context.WithTimeout(ctx, 10*time.Second)
+		_, err := csipb.NewIdentityClient(dial(t, filepath.Join(dir, "s.sock"))).Probe(short, &csipb.ProbeRequest{})
+		cancel()
 		require.NoError(t, err, log.String())
 		require.Eventually(t, func() bool { return len(s.Requests()) > 0 || mode == "controller" }, 10*time.Second, time.Millisecond, log.String())
 		stop()
