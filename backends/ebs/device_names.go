@@ -1,5 +1,7 @@
 package ebs
 
+import "slices"
+
 // candidates are the device names to attach volumes at, in the order in which
 // they are tried: as in aws-ebs-csi-driver (device_names.go), but no two are the
 // same attachment point, as /dev/sdf and /dev/xvdf are. The short ones can collide
@@ -13,3 +15,7 @@ var candidates = func() (names []string) {
 	}
 	return append(names, "/dev/sda2")
 }()
+
+// GivesName reports whether a device name, such as /dev/xvdaa, is one that volumes
+// are attached at: a disk at another is the root, or was attached by hand.
+func GivesName(device string) bool { return slices.Contains(candidates, device) }

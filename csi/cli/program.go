@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/csikit/csikit/csi"
 	"github.com/csikit/csikit/csi/deploy"
 	"github.com/csikit/csikit/internal/kubeapi"
@@ -37,6 +39,9 @@ type Program struct {
 	// Options edits what the flags produced before [csi.New] sees it, to add
 	// tracing for example; may be nil.
 	Options func(*csi.Options)
+	// Collectors makes metrics of the driver's own for --http-address, with the
+	// backend that Backend has made; may be nil.
+	Collectors func(Config, csi.Locator) []prometheus.Collector
 	// Kubernetes is what the command manifests needs to know of the driver and
 	// its capabilities do not tell.
 	Kubernetes deploy.Hints
@@ -127,6 +132,9 @@ func (p Program) serve(ctx context.Context, set *settings, log *slog.Logger) err
 	page := newStatusPage(set.httpAddress)
 	opts := set.options(p.version(), log)
 	page.observe(opts)
+	if p.Collectors != nil {
+		page.metrics.Add(p.Collectors(Config{NodeID: set.nodeID, NodeName: set.nodeName, Services: set.services(), Log: log}, backend)...)
+	}
 	if p.Options != nil {
 		p.Options(opts)
 	}

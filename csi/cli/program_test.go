@@ -16,6 +16,7 @@ import (
 	"time"
 
 	csipb "github.com/container-storage-interface/spec/lib/go/csi"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
@@ -69,6 +70,9 @@ func TestADriverServesUntilItIsStopped(t *testing.T) {
 	p := Program{Name: "test.example.com", Version: "v9", Backend: func(_ context.Context, c Config) (csi.Locator, error) {
 		config = c
 		return nothing{&closed}, nil
+	}, Collectors: func(c Config, b csi.Locator) []prometheus.Collector {
+		assert.Equal(t, nothing{&closed}, b)
+		return []prometheus.Collector{prometheus.NewCounter(prometheus.CounterOpts{Name: "of_" + c.NodeID + "_total", Help: "The driver's own."})}
 	}}
 	ctx, stop := context.WithCancel(t.Context())
 	var log output
@@ -88,6 +92,7 @@ func TestADriverServesUntilItIsStopped(t *testing.T) {
 	assert.Equal(t, "n1", config.NodeID)
 
 	assert.Contains(t, get(t, "http://"+page+"/metrics"), `grpc_server_handled_total{grpc_code="OK",grpc_method="GetPluginInfo"`)
+	assert.Contains(t, get(t, "http://"+page+"/metrics"), "of_n1_total 0")
 	assert.Contains(t, get(t, "http://"+page+"/healthz"), "ok")
 	assert.Contains(t, get(t, "http://"+page+"/debug/operations"), "running")
 

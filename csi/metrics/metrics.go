@@ -22,6 +22,7 @@ var buckets = []float64{.001, .005, .025, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 30
 type Metrics struct {
 	rpcs   *grpcprom.ServerMetrics
 	driver atomic.Pointer[csi.Driver]
+	more   []prometheus.Collector
 }
 
 // New makes metrics. Nothing is registered anywhere.
@@ -45,9 +46,15 @@ func (m *Metrics) UnaryInterceptor() grpc.UnaryServerInterceptor {
 // Watch adds the operations of d to the metrics; there are none before.
 func (m *Metrics) Watch(d *csi.Driver) { m.driver.Store(d) }
 
+// Add adds metrics of the driver's own to what [Metrics.Handler] serves. Call it
+// before.
+func (m *Metrics) Add(c ...prometheus.Collector) { m.more = append(m.more, c...) }
+
 // Handler serves the metrics, and those of the Go runtime and the process.
 func (m *Metrics) Handler() http.Handler {
 	r := prometheus.NewRegistry()
 	r.MustRegister(m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+	r.MustRegister(m.more...)
+	// What is wrong with one metric must not cost the others.
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	csipb "github.com/container-storage-interface/spec/lib/go/csi"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -95,4 +96,21 @@ func TestRPCsAndOperationsAreCounted(t *testing.T) {
 		assert.Contains(t, text, want)
 	}
 	assert.False(t, strings.Contains(text, `csikit_operations{`), "none is in flight")
+}
+
+// Metrics of the driver's own are served too, and one that is wrong costs no other.
+func TestMetricsOfTheDriversOwn(t *testing.T) {
+	m := metrics.New()
+	mine := prometheus.NewCounter(prometheus.CounterOpts{Name: "mine_total", Help: "Mine."})
+	m.Add(mine, broken{})
+	text := scrape(t, m)
+	assert.Contains(t, text, "mine_total 0")
+	assert.Contains(t, text, "go_goroutines")
+}
+
+type broken struct{}
+
+func (broken) Describe(chan<- *prometheus.Desc) {}
+func (broken) Collect(out chan<- prometheus.Metric) {
+	out <- prometheus.NewInvalidMetric(prometheus.NewDesc("broken", "Broken.", nil, nil), context.Canceled)
 }

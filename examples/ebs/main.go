@@ -13,11 +13,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/csikit/csikit/backends/ebs"
 	"github.com/csikit/csikit/csi"
 	"github.com/csikit/csikit/csi/cli"
 	"github.com/csikit/csikit/csi/deploy"
+	"github.com/csikit/csikit/internal/ebsstats"
 )
 
 func main() { cli.Main(program()) }
@@ -29,7 +31,7 @@ func program() cli.Program {
 		Name:    ebs.DriverName,
 		Summary: "Amazon EBS volumes",
 		Flags:   s.register,
-		Backend: s.backend,
+		Backend: s.backend, Collectors: s.collectors,
 		Kubernetes: deploy.Hints{
 			Image: "csikit-ebs:dev",
 			// The metadata service answers no pod where its hop limit is 1, and the
@@ -51,6 +53,7 @@ func program() cli.Program {
 type settings struct {
 	ebs.Options
 	emulation
+	statistics                        bool
 	tags, sources, instanceType, zone string
 }
 
@@ -65,6 +68,7 @@ func (s *settings) register(fs *flag.FlagSet) {
 	fs.StringVar(&s.zone, "zone", "", "`zone` of this instance, for the source flags; its id is --node-id")
 	fs.Int64Var(&s.VolumeLimit, "volume-attach-limit", 0, "`number` of volumes that this node takes; 0 is what its type allows")
 	fs.Int64Var(&s.ReservedVolumes, "reserved-volume-attachments", 0, "`number` of attachments to leave for others; 0 counts what is attached")
+	fs.BoolVar(&s.statistics, "nvme-statistics", false, "add the statistics of attached volumes to the metrics of a node, by the names of aws-ebs-csi-driver")
 	s.emulation.register(fs)
 }
 
@@ -102,6 +106,21 @@ func (s *settings) backend(ctx context.Context, c cli.Config) (csi.Locator, erro
 		}
 	}
 	return newBackend(o)
+}
+
+// collectors are the metrics of volumes that are attached to this node.
+func (s *settings) collectors(c cli.Config, backend csi.Locator) []prometheus.Collector {
+	node, ok := backend.(csi.NodeDescriber)
+	if !ok || !s.statistics || c.Services == csi.ControllerService {
+		return nil
+	}
+	return []prometheus.Collector{ebsstats.New(ebsstats.Options{
+		Instance: func(ctx context.Context) (string, error) {
+			info, err := node.DescribeNode(ctx)
+			return info.ID, err
+		},
+		Ours: ebs.GivesName, Logger: c.Log,
+	})}
 }
 
 func newBackend(o ebs.Options) (csi.Locator, error) {

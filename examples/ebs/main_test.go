@@ -3,12 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/csikit/csikit/backends/ebs"
+	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/csi/cli"
 	"github.com/csikit/csikit/examples/internal/shipped"
 )
 
@@ -16,7 +20,24 @@ import (
 func TestHelp(t *testing.T) {
 	var out, log bytes.Buffer
 	require.Zero(t, program().Run(t.Context(), []string{"--help"}, nil, &out, &log), log.String())
-	require.Contains(t, out.String(), "--metadata-sources")
+	for _, flag := range []string{"--metadata-sources", "--node-name", "--remove-startup-taint", "--nvme-statistics"} {
+		require.Contains(t, out.String(), flag)
+	}
+}
+
+// TestCollectors: only a node has disks, and only who asks has their statistics.
+func TestCollectors(t *testing.T) {
+	backend, err := newBackend(ebs.Options{})
+	require.NoError(t, err)
+	defer backend.(io.Closer).Close()
+	for _, c := range []struct {
+		on       bool
+		services csi.Services
+		want     int
+	}{{false, csi.NodeService, 0}, {true, csi.ControllerService, 0}, {true, csi.NodeService, 1}, {true, csi.AllServices, 1}} {
+		s := settings{statistics: c.on}
+		require.Len(t, s.collectors(cli.Config{Services: c.services}, backend), c.want)
+	}
 }
 
 func TestConfiguration_MistakesNameTheirFlag(t *testing.T) {

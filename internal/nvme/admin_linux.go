@@ -1,6 +1,7 @@
 package nvme
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"unsafe"
@@ -21,26 +22,46 @@ type adminCommand struct {
 
 const (
 	adminIoctl = 0xc0484e41 // NVME_IOCTL_ADMIN_CMD
+	opLogPage  = 0x02
 	opIdentify = 0x06
 )
 
-// admin sends a command to the controller of an open disk.
+// patience is how long a disk may take to answer, in milliseconds.
+const patience = 5000
+
+// admin sends a command to the controller of an open disk. The ioctl returns the
+// status of a command that the controller has refused.
 func admin(f *os.File, c adminCommand, data []byte) error {
 	c.addr, c.dataLen = uint64(uintptr(unsafe.Pointer(&data[0]))), uint32(len(data))
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), adminIoctl, uintptr(unsafe.Pointer(&c)))
+	c.timeoutMs = patience
+	status, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), adminIoctl, uintptr(unsafe.Pointer(&c)))
 	runtime.KeepAlive(data)
 	if errno != 0 {
 		return errno
 	}
+	if status != 0 {
+		return fmt.Errorf("%w: NVMe status %#x", ErrRefused, status)
+	}
 	return nil
 }
 
-// identify fills data with what the controller of the disk says of itself.
-func identify(path string, data []byte) error {
+// onDisk sends a command to a disk.
+func onDisk(path string, c adminCommand, data []byte) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	return admin(f, adminCommand{opcode: opIdentify, cdw10: 1}, data)
+	return admin(f, c, data)
+}
+
+// logPage fills data, of whole words, with the beginning of a log page of the
+// disk's first namespace. The length is told in words, less one.
+func logPage(path string, page uint8, data []byte) error {
+	return onDisk(path, adminCommand{opcode: opLogPage, nsid: 1, cdw10: uint32(page) | uint32(len(data)/4-1)<<16}, data)
+}
+
+// identify fills data with what the controller of the disk says of itself.
+func identify(path string, data []byte) error {
+	return onDisk(path, adminCommand{opcode: opIdentify, cdw10: 1}, data)
 }

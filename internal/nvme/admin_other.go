@@ -4,4 +4,6 @@ package nvme
 
 import "errors"
 
+func logPage(string, uint8, []byte) error { return errors.ErrUnsupported }
+
 func identify(string, []byte) error { return errors.ErrUnsupported }
