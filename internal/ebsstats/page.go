@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// Page is the log page with the statistics, and Length its length.
-	Page   = 0xD0
+	// Page is the log page with the statistics.
+	Page = 0xD0
+	// Length is the length of that page in bytes.
 	Length = 4096
 
 	magic     = 0x3C23B510
