@@ -35,6 +35,8 @@ func Example() {
 	d, err := csi.New("directories.csi.example.com", directories{root: "/srv"}, &csi.Options{
 		Version: "1.0.0",
 		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
+		// Usually nothing, which is all: a node service wants to mount for the kubelet.
+		Services: csi.ControllerService,
 	})
 	if err != nil {
 		fmt.Println(err)
