@@ -1,8 +1,12 @@
 package csitest
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
+
+	csipb "github.com/container-storage-interface/spec/lib/go/csi"
+	"github.com/stretchr/testify/require"
 
 	"github.com/csikit/csikit/csi"
 )
@@ -62,4 +66,20 @@ func TestNamesOfChecks(t *testing.T) {
 		}
 	}
 	t.Logf("%d checks", len(seen))
+}
+
+// TestServe_ADriverThatCannotRun: calls do not wait for it, and its error is told.
+func TestServe_ADriverThatCannotRun(t *testing.T) {
+	d, err := csi.New("mem.csikit.io", NewMemory(nil), &csi.Options{StateDir: t.TempDir(), NodeID: "node-1", Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	first, err := serve(d)
+	require.NoError(t, err)
+	_, err = csipb.NewIdentityClient(first.conn).GetPluginInfo(t.Context(), &csipb.GetPluginInfoRequest{})
+	require.NoError(t, err)
+	again, err := serve(d) // a driver runs once
+	require.NoError(t, err)
+	_, err = csipb.NewIdentityClient(again.conn).GetPluginInfo(t.Context(), &csipb.GetPluginInfoRequest{})
+	require.Error(t, err)
+	require.ErrorContains(t, again.stop(), "Run was called twice")
+	require.NoError(t, first.stop())
 }

@@ -82,7 +82,10 @@ func serve(d *csi.Driver, dial ...grpc.DialOption) (*server, error) {
 		cancel()
 		return nil, err
 	}
-	go s.watch.run(func() { s.done <- d.Run(ctx, s.endpoint) })
+	go s.watch.run(func() {
+		s.done <- d.Run(ctx, s.endpoint)
+		_ = s.conn.Close() // or calls wait for a driver that has ended
+	})
 	return s, nil
 }
 
