@@ -45,3 +45,40 @@ func TestR2_DiskIsFoundByItsSerial(t *testing.T) {
 	require.Equal(t, "/dev/xvdaa", d.Path)
 	require.NotEmpty(t, d.Anonymous)
 }
+
+// TestPartition_OfAVolumeMadeByHand is found on its disk, of either kind, and is
+// never formatted.
+func TestPartition_OfAVolumeMadeByHand(t *testing.T) {
+	const id = "vol-0123456789abcdef0"
+	volume := func(partition string) csi.NodeVolume {
+		return csi.NodeVolume{ID: id, Context: map[string]string{contextPartition: partition}, PublishContext: map[string]string{contextDevice: "/dev/sdf"}}
+	}
+	nitro := disks(t, map[string]string{"nvme1n1": "vol0123456789abcdef0"})
+	require.NoError(t, os.Mkdir(filepath.Join(nitro.Sys, "block/nvme1n1/nvme1n1p2"), 0o755))
+	xen := disks(t, map[string]string{"xvdf": ""})
+	require.NoError(t, os.Mkdir(filepath.Join(xen.Sys, "block/xvdf/xvdf2"), 0o755))
+	for f, path := range map[*finder]string{&nitro: "/dev/nvme1n1", &xen: "/dev/xvdf"} {
+		for _, whole := range []string{"", "0"} {
+			d, err := f.find(t.Context(), volume(whole))
+			require.NoError(t, err)
+			require.Equal(t, path, d.Path)
+			require.False(t, d.NeverFormat)
+		}
+		d, err := f.find(t.Context(), volume("2"))
+		require.NoError(t, err)
+		require.Equal(t, map[*finder]string{&nitro: "/dev/nvme1n1p2", &xen: "/dev/xvdf2"}[f], d.Path)
+		require.True(t, d.NeverFormat)
+		require.NotNil(t, d.Verify, "who has it open checks its disk")
+		null, err := os.Open("/dev/null")
+		require.NoError(t, err)
+		require.ErrorIs(t, d.Verify(t.Context(), null), csi.ErrUnavailable)
+		require.NoError(t, null.Close())
+
+		_, err = f.find(t.Context(), volume("3"))
+		require.ErrorIs(t, err, csi.ErrNotFound, "the kernel may not have read the table yet")
+		for _, bad := range []string{"-1", "01", "2/../../x", "1000", "two"} {
+			_, err = f.find(t.Context(), volume(bad))
+			require.ErrorIs(t, err, csi.ErrInvalid, bad)
+		}
+	}
+}
