@@ -1,5 +1,7 @@
 package ec2node
 
+//go:generate go run ./gentable
+
 import (
 	"strings"
 	"sync"
