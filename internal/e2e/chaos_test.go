@@ -56,13 +56,16 @@ func TestChaosRollout(t *testing.T) {
 }
 
 // TestChaosKubelet: the kubelet starts anew while volumes are mounted. The pods
-// go on, and end as usual.
+// go on, and end as usual. There are no raw devices: the kubelet (1.34) forgets the
+// one of a pod that was ending when it stopped. It cleans up the pod's directory,
+// never calls NodeUnpublishVolume, and the volume stays published for ever.
 func TestChaosKubelet(t *testing.T) {
 	restart := os.Getenv("CSIKIT_E2E_KUBELET")
 	if restart == "" {
 		t.Skip("CSIKIT_E2E_KUBELET names no command that restarts the kubelet")
 	}
 	each(t, nil, func(t *testing.T, s *space) {
+		s.noBlock = true
 		under(t, s, 10, 15*time.Second, func(*host) bool {
 			out, err := exec.CommandContext(t.Context(), "sh", "-c", restart).CombinedOutput()
 			require.NoError(t, err, string(out))

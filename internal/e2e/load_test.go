@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -35,7 +36,7 @@ func (l *load) start(ctx context.Context, workers int) (wait func()) {
 	for i := range workers {
 		all.Go(func() {
 			for round := 0; ctx.Err() == nil; round++ {
-				err := l.round(fmt.Sprintf("w%d-%d", i, round), (i+round)%2 == 1)
+				err := l.round(fmt.Sprintf("w%d-%d", i, round), !l.s.noBlock && (i+round)%2 == 1)
 				l.mu.Lock()
 				if err == nil {
 					l.rounds++
@@ -50,7 +51,7 @@ func (l *load) start(ctx context.Context, workers int) (wait func()) {
 }
 
 // round does not fail the test itself: it runs beside others. Every other volume
-// is a raw device.
+// is a raw device, unless the space has none.
 func (l *load) round(name string, block bool) error {
 	s, ctx := l.s, context.WithoutCancel(l.s.t.Context())
 	claims, pods := s.path+"/persistentvolumeclaims", s.path+"/pods"
@@ -66,15 +67,8 @@ func (l *load) round(name string, block bool) error {
 		fmt.Sprintf("%s | dd of=%s bs=64k conv=notrunc,fsync", text, file),
 		fmt.Sprintf("%s >/tmp/want; head -c %d %s | cmp - /tmp/want", text, written, file),
 	} {
-		if err := proxy.do(ctx, "POST", pods, "application/json", pod(name, script, claimed(name)), nil); err != nil {
+		if err := l.pod(ctx, pod(name, script, claimed(name))); err != nil {
 			return err
-		}
-		p, err := await(ctx, pods+"/"+name, "ready", func(p corev1.Pod) bool { return isReady(p) || failed(p) })
-		if err != nil {
-			return err
-		}
-		if failed(p) {
-			return fmt.Errorf("the data of %s are not there: %s", name, run(ctx, "kubectl", "-n", s.name, "logs", name))
 		}
 		if err := l.remember(ctx, claims+"/"+name); err != nil {
 			return err
@@ -84,6 +78,29 @@ func (l *load) round(name string, block bool) error {
 		}
 	}
 	return deleteAndAwait(ctx, claims+"/"+name)
+}
+
+// pod makes a pod and waits until its script has succeeded. A container that could
+// not be started, since the kubelet ended meanwhile, says nothing about data: the
+// pod is made again.
+func (l *load) pod(ctx context.Context, pod *corev1.Pod) error {
+	pods := l.s.path + "/pods"
+	for {
+		if err := proxy.do(ctx, "POST", pods, "application/json", pod, nil); err != nil {
+			return err
+		}
+		p, err := await(ctx, pods+"/"+pod.Name, "ready", func(p corev1.Pod) bool { return isReady(p) || failed(p) })
+		if err != nil || !failed(p) {
+			return err
+		}
+		if c := p.Status.ContainerStatuses; len(c) == 0 || c[0].State.Terminated == nil || c[0].State.Terminated.Reason != "StartError" {
+			text, _ := json.Marshal(p.Status)
+			return fmt.Errorf("the data of %s are not there: %s: %s", pod.Name, text, run(ctx, "kubectl", "-n", l.s.name, "logs", pod.Name))
+		}
+		if err := deleteAndAwait(ctx, pods+"/"+pod.Name); err != nil {
+			return err
+		}
+	}
 }
 
 // written is how many bytes a pod writes.

@@ -26,6 +26,8 @@ type space struct {
 	path   string   // of its API
 	class  string   // that the test uses
 	global []string // paths of what is in no namespace
+	// noBlock: no raw devices in loads.
+	noBlock bool
 }
 
 func newSpace(t *testing.T, d *driver) *space {
