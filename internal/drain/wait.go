@@ -101,6 +101,9 @@ func (o *Options) again(ctx context.Context, try func() error) error {
 			o.Logger.Warn("the API server does not tell what is attached; asking again", "error", err)
 		}
 		if slept := pace.Sleep(ctx, pause); slept != nil {
+			if errors.Is(err, slept) {
+				return slept
+			}
 			return fmt.Errorf("%w: %w", slept, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package kubeapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,8 +27,10 @@ const watchFor = time.Minute
 // Watch follows the one object of that name in a collection, such as
 // /api/v1/nodes, and calls each for every event of it, with the type of the event
 // and the object, until each says that it is done. version is where to begin: the
-// resourceVersion of an object that was read; "" begins with an event of the
-// object as it is, if it is there.
+// resourceVersion of that object as it was read; "" begins with an event of the
+// object as the server remembers it, if it is there. That may be a moment old, but
+// asks for no more: a watch that must be up to date ends with "Too large resource
+// version" where the server has heard nothing of its etcd for a while.
 //
 // It returns nil when each is done, and when the server ends the watch, which it
 // does every minute: then look at the object and watch again.
@@ -36,10 +39,7 @@ func (c Client) Watch(ctx context.Context, collection, name, version string, eac
 	defer cancel()
 	query := url.Values{
 		"watch": {"true"}, "fieldSelector": {"metadata.name=" + name},
-		"timeoutSeconds": {strconv.Itoa(int(watchFor.Seconds()))},
-	}
-	if version != "" {
-		query.Set("resourceVersion", version)
+		"timeoutSeconds": {strconv.Itoa(int(watchFor.Seconds()))}, "resourceVersion": {cmp.Or(version, "0")},
 	}
 	return c.do(ctx, http.MethodGet, collection+"?"+query.Encode(), nil, func(body io.Reader) error {
 		for events := json.NewDecoder(body); ; {

@@ -45,13 +45,19 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 	answer(w, Object{"metadata": meta, "items": items})
 }
 
-// watch sends the events of one object: those after a version, or first the
-// object as it is.
+// watch sends the events of one object: those after a version, or, for version 0,
+// first the object as it is. Without a version a server may end the watch, as one
+// of Kubernetes 1.34 does that has heard nothing of its etcd for a while.
 func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 	at := path.Join(r.URL.Path, strings.TrimPrefix(r.URL.Query().Get("fieldSelector"), "metadata.name="))
 	s.mu.Lock()
 	next, err := strconv.Atoi(r.URL.Query().Get("resourceVersion"))
 	if err != nil {
+		answer(w, Object{"type": "ERROR", "object": Object{"code": 504, "message": "Timeout: Too large resource version: 244, current: 242"}})
+		s.mu.Unlock()
+		return
+	}
+	if next == 0 {
 		next = len(s.events)
 		if o := s.objects[at]; o != nil {
 			answer(w, Object{"type": kubeapi.Added, "object": o})
