@@ -91,10 +91,11 @@ func TestImportsPointOneWay(t *testing.T) {
 		{"csi", []string{module + "backends", module + "examples"}},
 		{"internal", []string{module + "csi", module + "mount", module + "fs", module + "backends", module + "examples"}},
 	}
+	// What serves backends stands above the contract, as they do.
+	above := []string{"internal/awscall", "internal/classparam", "internal/tagtext"}
 	for _, s := range sources(t) {
 		for _, f := range forbidden {
-			// classparam serves backends: it stands above the contract, as they do.
-			if s.within(f.dir) && !s.within("internal/classparam") {
+			if s.within(f.dir) && !slices.ContainsFunc(above, s.within) {
 				assert.Empty(t, s.importsAny(f.paths...), "%s/%s imports it", s.dir, s.name)
 			}
 		}

@@ -73,8 +73,8 @@ func TestCapabilitiesFollowTheBackend(t *testing.T) {
 		disable []string
 		want    int
 	}{
-		{m, nil, 14},
-		{m, []string{"Snapshotter", "GroupSnapshotter", "SnapshotLister"}, 11},
+		{m, nil, 15},
+		{m, []string{"Snapshotter", "GroupSnapshotter", "SnapshotLister"}, 12},
 		{m.Minimal(), nil, 3},
 		{m.LocateOnly(), nil, 1},
 	} {
