@@ -12,7 +12,7 @@ import (
 // TestChaosNodePodDeleted: the node pod is force-deleted every 5 seconds while 20
 // pods come and go.
 func TestChaosNodePodDeleted(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *space) {
+	chaos(t, func(t *testing.T, s *space) {
 		under(t, s, 20, 5*time.Second, func(*host) bool { return s.driver.deletePods(t, "node") })
 	})
 }
@@ -20,7 +20,7 @@ func TestChaosNodePodDeleted(t *testing.T) {
 // TestChaosContainerKilled: the driver's process gets SIGKILL, at the pace at
 // which the kubelet starts it again.
 func TestChaosContainerKilled(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *space) {
+	chaos(t, func(t *testing.T, s *space) {
 		under(t, s, 10, 5*time.Second, func(h *host) bool { return h.kill("node", "driver") > 0 })
 	})
 }
@@ -28,7 +28,7 @@ func TestChaosContainerKilled(t *testing.T) {
 // TestChaosProvisioning: whatever makes volumes gets SIGKILL while it does, the
 // driver with its sidecars. No volume is made twice, and none is left.
 func TestChaosProvisioning(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *space) {
+	chaos(t, func(t *testing.T, s *space) {
 		component := "controller"
 		if s.driver.capacity {
 			component = "node" // each node makes its own
@@ -39,14 +39,14 @@ func TestChaosProvisioning(t *testing.T) {
 
 // TestChaosController: all controllers are force-deleted while they make volumes.
 func TestChaosController(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *space) {
+	chaos(t, func(t *testing.T, s *space) {
 		under(t, s, 20, 5*time.Second, func(*host) bool { return s.driver.deletePods(t, "controller") })
 	})
 }
 
 // TestChaosRollout: the DaemonSet is rolled out again and again under load.
 func TestChaosRollout(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *space) {
+	chaos(t, func(t *testing.T, s *space) {
 		under(t, s, 10, 20*time.Second, func(*host) bool {
 			_, err := kubectl(t, "-n", s.driver.objects, "rollout", "restart", "daemonset/"+s.driver.objects+"-node")
 			require.NoError(t, err)
@@ -64,7 +64,7 @@ func TestChaosKubelet(t *testing.T) {
 	if restart == "" {
 		t.Skip("CSIKIT_E2E_KUBELET names no command that restarts the kubelet")
 	}
-	each(t, nil, func(t *testing.T, s *space) {
+	chaos(t, func(t *testing.T, s *space) {
 		s.noBlock = true
 		under(t, s, 10, 15*time.Second, func(*host) bool {
 			out, err := exec.CommandContext(t.Context(), "sh", "-c", restart).CombinedOutput()
@@ -72,6 +72,13 @@ func TestChaosKubelet(t *testing.T) {
 			return true
 		})
 	})
+}
+
+// chaos is each, if there is to be chaos.
+func chaos(t *testing.T, test func(*testing.T, *space)) {
+	t.Helper()
+	chaosTime(t)
+	each(t, nil, test)
 }
 
 // deletePods deletes the driver's pods of a component by force, and reports

@@ -159,6 +159,9 @@ func under(t *testing.T, s *space, workers int, every time.Duration, chaos func(
 	length := chaosTime(t)
 	h, w, l := newHost(s), newWitness(s), &load{s: s}
 	require.NoError(t, l.remember(t.Context(), s.claimPath("witness")))
+	for _, where := range []string{"globalmount", "/csikit/" + s.driver.name + "/volumes/", l.volumes[0].Name} {
+		require.Contains(t, h.find(l.volumes), where, "what is looked for at the end is seen now")
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
 	wait := l.start(ctx, workers)
