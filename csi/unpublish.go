@@ -60,6 +60,9 @@ func (u *unpublication) unstagePrivately() error {
 // that was published as one to be kept: what is wrong with one inline volume is
 // no reason to hold all others.
 func (u *unpublication) deleteEphemeral() error {
+	if u.d.features.ephemeral == nil {
+		return nil
+	}
 	target, err := u.d.loadTarget(u.key)
 	if err != nil || target != nil && !target.Volume.Ephemeral {
 		return err

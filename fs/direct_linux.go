@@ -12,12 +12,11 @@ import (
 
 // A directReader reads a device past the page cache, which may hold what was
 // there before another node wrote (finding: a kept-open device still showed
-// "unformatted"). It is an [io.ReaderAt] of one goroutine.
+// "unformatted").
 type directReader struct {
 	file   *os.File
 	size   int64
-	align  int64  // of positions and lengths: the logical block size
-	buffer []byte // for what cannot be read into the caller's memory; nil until it is needed
+	align  int64 // of positions and lengths: the logical block size
 	direct bool
 }
 
@@ -79,25 +78,23 @@ func (r *directReader) ReadAt(p []byte, offset int64) (done int, err error) {
 	return done, nil
 }
 
-// readPart reads into the buffer and copies.
+// readPart reads into a buffer and copies.
 func (r *directReader) readPart(p []byte, offset int64) (int, error) {
-	if r.buffer == nil {
-		r.buffer = aligned(chunkSize)
-	}
 	skip := offset % r.align
-	want := min(skip+int64(len(p)), int64(len(r.buffer)))
+	want := min(skip+int64(len(p)), chunkSize)
 	want = min((want+r.align-1)/r.align*r.align, r.size-(offset-skip))
 	if want <= skip {
 		return 0, io.EOF
 	}
-	n, err := r.pread(r.buffer[:want], offset-skip)
+	buffer := aligned(want)
+	n, err := r.pread(buffer, offset-skip)
 	if err == nil && int64(n) <= skip {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
 		return 0, err
 	}
-	return copy(p, r.buffer[skip:n]), nil
+	return copy(p, buffer[skip:n]), nil
 }
 
 // pread reads at least one byte.

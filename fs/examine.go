@@ -44,13 +44,16 @@ func examine(ctx context.Context, src io.ReaderAt, size int64) (Content, error) 
 	return sweep(ctx, src, size, r)
 }
 
-// readView reads both ends into the buffer.
+// readView reads both ends into the buffer, at the same time: a disk takes about
+// as long for two reads as for one.
 func readView(ctx context.Context, src io.ReaderAt, size int64, buffer []byte) (view, error) {
 	n := min(viewSize, size)
 	v := view{head: buffer[:n], tail: buffer[viewSize : viewSize+n], size: size}
+	tail := make(chan error, 1)
+	go func() { tail <- read(ctx, src, v.tail, size-n) }()
 	err := read(ctx, src, v.head, 0)
-	if err == nil {
-		err = read(ctx, src, v.tail, size-n)
+	if tailErr := <-tail; err == nil {
+		err = tailErr
 	}
 	return v, err
 }

@@ -161,6 +161,10 @@ func Status(device *os.File) (Info, error) {
 	if err != nil {
 		return Info{}, fmt.Errorf("status of %s, which should be a loop device: %w", device.Name(), err)
 	}
+	return infoOf(s), nil
+}
+
+func infoOf(s *unix.LoopInfo64) Info {
 	return Info{
 		Path: "/dev/loop" + strconv.Itoa(int(s.Number)), Number: s.Number,
 		Device: s.Device, Inode: s.Inode, BackingDevice: s.Rdevice,
@@ -168,7 +172,7 @@ func Status(device *os.File) (Info, error) {
 		ReadOnly:  s.Flags&unix.LO_FLAGS_READ_ONLY != 0,
 		Autoclear: s.Flags&unix.LO_FLAGS_AUTOCLEAR != 0,
 		DirectIO:  s.Flags&unix.LO_FLAGS_DIRECT_IO != 0,
-	}, nil
+	}
 }
 
 // open opens /dev/NAME. Where /dev is a container's own, the kernel makes no
