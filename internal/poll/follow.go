@@ -15,8 +15,9 @@ const (
 	firstAlone, soonest = 25 * time.Millisecond, 5 * time.Millisecond
 	// longest is the longest time between two looks.
 	longest = 2 * time.Second
-	// crowded is the number of those who wait that is a crowd.
-	crowded = 100
+	// crowded is the number of those who wait that is a crowd, and large that
+	// of one which does not look early when nothing is known.
+	crowded, large = 100, 50
 	// perHead is the time that it takes to begin one change of a crowd.
 	perHead = 5 * time.Millisecond
 )
@@ -117,16 +118,17 @@ func (w *wait) firstLook() time.Duration {
 
 // dueInCrowd is when to look next in a crowd: two times in all between the first
 // change to be expected and the last, of a hundred or more; fewer take a smaller
-// part. If nothing is known, one look tells whether changes are quick.
+// part. If nothing is known, one look tells whether changes are quick, but for a
+// large crowd, which would look once more than it may.
 func (w *wait) dueInCrowd() time.Time {
 	share := math.Sqrt(min(1, float64(w.crowd-1)/(crowded-1)))
 	spread := time.Duration(w.crowd) * perHead
 	gap := max(spread, (w.high-w.low+spread)/2)
 	gap = min(max(time.Duration(float64(gap)*share), longestAlone), longest)
 	switch first := w.begun.Add(w.low); {
-	case w.looked.IsZero() && !w.known:
+	case w.looked.IsZero() && !w.known && w.crowd < large:
 		return w.begun.Add(min(max(spread, longestAlone), longest))
-	case w.looked.Before(first):
+	case w.looked.Before(first): // or never
 		return first.Add(gap)
 	default:
 		if waited := w.looked.Sub(w.begun); waited > patience {

@@ -4,31 +4,10 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/csikit/csikit/internal/pace"
 )
-
-// A Scope is what pollers share. Who asks for a thing of one kind may soon wait
-// for one of another: they are one crowd.
-type Scope struct {
-	life  context.Context
-	group *sync.WaitGroup
-	crowd atomic.Int64 // who ask, who wait, and those whose change has not begun
-}
-
-// NewScope makes a scope of pollers that read with life, in goroutines of group.
-// These end when nobody asks, or with life.
-func NewScope(life context.Context, group *sync.WaitGroup) *Scope {
-	return &Scope{life: life, group: group}
-}
-
-// join makes the crowd larger by one, until what it returns is called.
-func (s *Scope) join() (leave func()) {
-	s.crowd.Add(1)
-	return sync.OnceFunc(func() { s.crowd.Add(-1) })
-}
 
 // A Poller reads things of one kind, each known by a key. One read is under way
 // at a time. All methods may be called from any goroutine.
@@ -40,6 +19,7 @@ type Poller[T any] struct {
 	mu      sync.Mutex
 	asks    []*ask[T]
 	ended   time.Time // the last read
+	held    time.Time // when a read was last held back for those who ask elsewhere
 	running bool
 	wake    chan struct{}
 }
@@ -52,6 +32,8 @@ type Read[T any] func(ctx context.Context, keys []string) (map[string]T, error)
 type ask[T any] struct {
 	key    string
 	due    func() time.Time // with Poller.mu held; nil: at once
+	since  time.Time
+	ticket int64 // of those at once
 	answer chan sight[T]
 }
 
@@ -90,7 +72,12 @@ func (p *Poller[T]) Find(ctx context.Context, key string, lag time.Duration) (th
 }
 
 func (p *Poller[T]) ask(ctx context.Context, a *ask[T]) sight[T] {
-	a.answer = make(chan sight[T], 1)
+	a.answer, a.since = make(chan sight[T], 1), time.Now()
+	if a.due == nil {
+		var leave func()
+		a.ticket, leave = p.queue(p)
+		defer leave()
+	}
 	p.mu.Lock()
 	p.asks = append(p.asks, a)
 	if !p.running {
@@ -142,6 +129,9 @@ const (
 	// gather is how long a crowd may gather for each who asks already, and
 	// longestGather how long at most.
 	gather, longestGather = time.Millisecond, 50 * time.Millisecond
+	// settle is how long those who had an answer elsewhere may take to ask
+	// here, and longestHeld how long at most they are waited for.
+	settle, longestHeld = 10 * time.Millisecond, time.Second
 )
 
 // next returns whom the next read serves: if somebody is due, all who ask, up to
@@ -166,7 +156,9 @@ func (p *Poller[T]) next(now time.Time) (batch []*ask[T], wait time.Duration, mo
 		}
 	}
 	if len(urgent) > 0 {
-		first = p.ended.Add(min(time.Duration(len(urgent)-1)*gather, longestGather))
+		if due := p.urgentDue(now, urgent); first.IsZero() || due.Before(first) {
+			first = due
+		}
 	}
 	if wait = first.Sub(now); wait > 0 {
 		return nil, wait, true
@@ -179,6 +171,19 @@ func (p *Poller[T]) next(now time.Time) (batch []*ask[T], wait time.Duration, mo
 	}
 	p.asks = rest
 	return batch, 0, true
+}
+
+// urgentDue is when to read for those who ask at once.
+func (p *Poller[T]) urgentDue(now time.Time, urgent []*ask[T]) time.Time {
+	window := min(time.Duration(len(urgent)-1)*gather, longestGather)
+	if now.Sub(urgent[0].since) < longestHeld && p.elsewhere(p, urgent[0].ticket) {
+		p.held = now
+	}
+	due, settled := p.ended.Add(window), p.held.Add(max(window, settle))
+	if settled.After(due) {
+		return settled
+	}
+	return due
 }
 
 func (p *Poller[T]) serve(batch []*ask[T]) {
