@@ -49,7 +49,7 @@ func (c Client) Watch(ctx context.Context, collection, name, version string, eac
 			}
 			if err := events.Decode(&event); err != nil {
 				if errors.Is(err, io.EOF) {
-					return nil
+					return context.Cause(ctx) // the end of ctx may look like the server's
 				}
 				return err
 			}
