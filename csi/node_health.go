@@ -87,10 +87,10 @@ func (d *Driver) healthAt(ctx context.Context, id, path string) (mount.Info, []P
 	if !v.block {
 		short, cancel := context.WithTimeout(ctx, silentAfter)
 		_, answer = d.gauge.Usage(short, v.point)
-		late := short.Err() != nil
+		late := answer != nil && short.Err() != nil // an answer at the last moment is one
 		cancel()
 		switch {
-		case ctx.Err() != nil:
+		case answer != nil && ctx.Err() != nil:
 			return mount.Info{}, nil, hostError(answer, "volume %s: ask the file system at %s", id, path)
 		case late:
 			return mount.Info{}, inaccessible("NotAnswering", answer.Error()), nil

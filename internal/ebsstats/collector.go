@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/csikit/csikit/internal/nvme"
+	"github.com/csikit/csikit/internal/watch"
 )
 
 // Options say which disks have metrics.
@@ -35,7 +36,8 @@ type Collector struct {
 	page    func(disk string) ([]byte, error)
 
 	turn            sync.Mutex // of one who reads
-	metrics         *metrics   // nil until the instance is known
+	asked           watch.Watch
+	metrics         *metrics // nil until the instance is known
 	mute            map[string]bool
 	scrapes, errors atomic.Uint64
 }
@@ -86,6 +88,10 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	c.metrics.collector(out, c.scrapes.Load(), c.errors.Load(), time.Since(begun))
 }
 
+// patience is how long one disk may keep a scrape: all other metrics of the process
+// wait for it (R14).
+const patience = time.Second
+
 // disks reads all disks of EBS that are the driver's.
 func (c *Collector) disks(out chan<- prometheus.Metric) {
 	serials, err := c.serials()
@@ -101,17 +107,20 @@ func (c *Collector) disks(out chan<- prometheus.Metric) {
 			continue // an instance store
 		}
 		present[serial] = true
-		if c.mute[serial] || c.o.Ours != nil && !c.o.Ours(c.device(disk)) {
+		if c.mute[serial] {
 			continue
 		}
-		s, err := c.read(disk)
+		s, err := watch.Call(&c.asked, serial, patience, func() (*Statistics, error) { return c.read(disk) })
+		if err == nil && s == nil {
+			continue
+		}
 		if err != nil {
 			c.errors.Add(1)
 			c.o.Logger.Info("no statistics of a disk", "disk", disk, "volume", serial, "error", err)
 			c.mute[serial] = errors.Is(err, nvme.ErrRefused) || errors.Is(err, ErrNoStatistics)
 			continue
 		}
-		c.metrics.volume(out, "vol-"+strings.TrimPrefix(id, "-"), s)
+		c.metrics.volume(out, "vol-"+strings.TrimPrefix(id, "-"), *s)
 	}
 	for serial := range c.mute {
 		if !present[serial] {
@@ -120,10 +129,15 @@ func (c *Collector) disks(out chan<- prometheus.Metric) {
 	}
 }
 
-func (c *Collector) read(disk string) (Statistics, error) {
+// read reads the page of a disk; nil if the disk is not ours.
+func (c *Collector) read(disk string) (*Statistics, error) {
+	if c.o.Ours != nil && !c.o.Ours(c.device(disk)) {
+		return nil, nil
+	}
 	page, err := c.page(disk)
 	if err != nil {
-		return Statistics{}, err
+		return nil, err
 	}
-	return Parse(page)
+	s, err := Parse(page)
+	return &s, err
 }

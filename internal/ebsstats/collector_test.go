@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -147,4 +148,33 @@ func TestTheInstanceIsAskedUntilItKnows(t *testing.T) {
 	families, err = r.Gather()
 	require.NoError(t, err)
 	require.NotEmpty(t, families)
+}
+
+// TestADeadDisk_KeepsNobody: the metrics of other disks, and all others of the
+// process, are told in time, and one thread waits.
+func TestADeadDisk_KeepsNobody(t *testing.T) {
+	var asked atomic.Int32
+	answer := make(chan struct{})
+	defer close(answer)
+	_, _, r := machine(t, map[string]string{"nvme1n1": "vol1", "nvme2n1": "vol2"}, func(disk string) ([]byte, error) {
+		if disk == "nvme2n1" {
+			asked.Add(1)
+			<-answer
+		}
+		return page(nil, nil, nil), nil
+	})
+	for range 3 {
+		done := make(chan int, 1)
+		go func() {
+			families, _ := r.Gather()
+			done <- len(families)
+		}()
+		select {
+		case n := <-done:
+			require.Positive(t, n)
+		case <-time.After(10 * time.Second):
+			t.Fatal("a scrape waits for a dead disk")
+		}
+	}
+	require.EqualValues(t, 1, asked.Load())
 }

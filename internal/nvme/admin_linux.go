@@ -31,11 +31,16 @@ const patience = 5000
 
 // admin sends a command to the controller of an open disk. The ioctl returns the
 // status of a command that the controller has refused.
+//
+// data is pinned: the kernel gets its address as a number, which nobody corrects
+// if data is on a stack that is moved.
 func admin(f *os.File, c adminCommand, data []byte) error {
+	var pin runtime.Pinner
+	pin.Pin(&data[0])
+	defer pin.Unpin()
 	c.addr, c.dataLen = uint64(uintptr(unsafe.Pointer(&data[0]))), uint32(len(data))
 	c.timeoutMs = patience
 	status, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), adminIoctl, uintptr(unsafe.Pointer(&c)))
-	runtime.KeepAlive(data)
 	if errno != 0 {
 		return errno
 	}
