@@ -59,6 +59,11 @@ func (b *Backend) create(ctx context.Context, c *creation) (*csi.Volume, error) 
 		if err = c.plan(); err == nil {
 			v, err = c.make(ctx)
 		}
+		if errors.Is(err, csi.ErrNotFound) { // an attempt whose answer was lost may have come before its source went
+			if made, findErr := c.find(ctx, c.b.o.Consistency); made != nil || findErr != nil {
+				v, err = made, findErr
+			}
+		}
 	}
 	if err != nil {
 		return nil, err
