@@ -45,7 +45,7 @@ type Backend struct {
 	changes        *gather.Queue[change]
 	accesses       sync.Map // attachmentKey to csi.Access
 	generations    sync.Map // name of a volume to the client token's generation
-	uncertain      sync.Map // name of a snapshot to when it may have been made, until it is seen
+	uncertain      sync.Map // name of a snapshot, or "group " and that of a group, to when it may have been made, until it is seen
 }
 
 var (

@@ -46,7 +46,7 @@ func (b *Backend) CreateGroupSnapshot(ctx context.Context, spec csi.GroupSpec) (
 	if err != nil {
 		return nil, err
 	}
-	key := "group " + spec.Name // in b.uncertain
+	key := "group " + spec.Name
 	made, missing, err := b.members(ctx, b.groupsNamed, spec.Name, time.Until(b.certain(key)))
 	fresh := err == nil && len(made) == 0
 	if fresh {
@@ -67,6 +67,9 @@ func (b *Backend) CreateGroupSnapshot(ctx context.Context, spec csi.GroupSpec) (
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !fresh { // it is seen
+		b.uncertain.Delete(key)
 	}
 	return toGroup(made), nil
 }
@@ -204,9 +207,12 @@ func (b *Backend) GroupSnapshot(ctx context.Context, g csi.GroupRef) (*csi.Group
 	if !groupID.MatchString(g.ID) {
 		return nil, notFound("group snapshot", g.ID)
 	}
-	list, _, err := b.members(ctx, b.snapshotsNamed, g.ID, b.o.Consistency)
-	if err == nil && len(list) == 0 {
+	list, missing, err := b.members(ctx, b.snapshotsNamed, g.ID, b.o.Consistency)
+	switch {
+	case err == nil && len(list) == 0:
 		err = notFound("group snapshot", g.ID)
+	case err == nil && missing > 0:
+		err = fmt.Errorf("%w: of the snapshots of group %s %d are not seen", csi.ErrUnavailable, g.ID, missing)
 	}
 	if err != nil {
 		return nil, err
