@@ -2,10 +2,10 @@ package csi_test
 
 import (
 	"context"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
 
 	csipb "github.com/container-storage-interface/spec/lib/go/csi"
@@ -71,7 +71,7 @@ func TestNodeHealth_DeadMount(t *testing.T) {
 	table := &deadMounts{Table: &mounttest.Table{}}
 	n := startNode(t, &nodeFake{}, t.TempDir(), csi.Options{Mounts: table})
 	require.NoError(t, n.stage("v"))
-	table.dead = unix.ESTALE
+	table.dead = syscall.ESTALE
 	ill, err := n.health("v", "", n.stagingPath("v"))
 	require.NoError(t, err)
 	require.Equal(t, []string{"INACCESSIBLE MountDead stale file handle"}, ill)
