@@ -207,12 +207,9 @@ func (b *Backend) GroupSnapshot(ctx context.Context, g csi.GroupRef) (*csi.Group
 	if !groupID.MatchString(g.ID) {
 		return nil, notFound("group snapshot", g.ID)
 	}
-	list, missing, err := b.members(ctx, b.snapshotsNamed, g.ID, b.o.Consistency)
-	switch {
-	case err == nil && len(list) == 0:
+	list, _, err := b.members(ctx, b.snapshotsNamed, g.ID, b.o.Consistency) // of some only, while it is deleted
+	if err == nil && len(list) == 0 {
 		err = notFound("group snapshot", g.ID)
-	case err == nil && missing > 0:
-		err = fmt.Errorf("%w: of the snapshots of group %s %d are not seen", csi.ErrUnavailable, g.ID, missing)
 	}
 	if err != nil {
 		return nil, err
