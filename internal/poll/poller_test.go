@@ -106,7 +106,7 @@ func TestFollow_ACrowdSharesItsLooks(t *testing.T) {
 		{"as EC2", 100, 2, 2 * time.Second, ec2, 2 * time.Millisecond, 0},
 		{"as EC2, known", 100, 3, 2 * time.Second, ec2, 2 * time.Millisecond, 20},
 		{"as EC2, slow machine", 100, 3, 2 * time.Second, ec2, 8 * time.Millisecond, 20},
-		{"ten", 10, 12, 700 * time.Millisecond, ec2, 2 * time.Millisecond, 20},
+		{"ten", 10, 12, 1300 * time.Millisecond, ec2, 2 * time.Millisecond, 20},
 		// The first look is 2 seconds after the earliest that was learned, of which the very earliest are left out.
 		{"a thousand", 1000, 5 * 5, 2700 * time.Millisecond, ec2, 2 * time.Millisecond, 20},
 	} {
