@@ -42,7 +42,7 @@ func examine(ctx context.Context, p Program, line commandLine, stdout, stderr io
 	}
 	s.logLevel = max(s.logLevel, slog.LevelWarn)
 	log := s.logger(stderr)
-	d, closer, err := s.driver(ctx, Config{NodeID: s.nodeID, NodeName: s.nodeName, Services: s.services(), Log: log})
+	d, closer, err := s.driver(ctx, s.config(log))
 	if err != nil {
 		return err
 	}

@@ -122,7 +122,7 @@ func (p Program) serve(ctx context.Context, set *settings, log *slog.Logger) err
 	if err := set.complete(); err != nil {
 		return misconfigured{err}
 	}
-	backend, err := p.Backend(ctx, Config{NodeID: set.nodeID, NodeName: set.nodeName, Services: set.services(), Log: log})
+	backend, err := p.Backend(ctx, set.config(log))
 	if err != nil {
 		return misconfigured{err}
 	}
@@ -133,7 +133,7 @@ func (p Program) serve(ctx context.Context, set *settings, log *slog.Logger) err
 	opts := set.options(p.version(), log)
 	page.observe(opts)
 	if p.Collectors != nil {
-		page.metrics.Add(p.Collectors(Config{NodeID: set.nodeID, NodeName: set.nodeName, Services: set.services(), Log: log}, backend)...)
+		page.metrics.Add(p.Collectors(set.config(log), backend)...)
 	}
 	if p.Options != nil {
 		p.Options(opts)

@@ -129,6 +129,11 @@ func (s *settings) services() csi.Services {
 	return csi.AllServices
 }
 
+// config translates the flags into what the backend is told.
+func (s *settings) config(log *slog.Logger) Config {
+	return Config{NodeID: s.nodeID, NodeName: s.nodeName, Services: s.services(), Log: log}
+}
+
 // options translates the flags into the framework's options.
 func (s *settings) options(version string, log *slog.Logger) *csi.Options {
 	return &csi.Options{
