@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -133,10 +132,6 @@ func (f finder) device(disk, infix string, v csi.NodeVolume, whole csi.Device) (
 	}}, nil
 }
 
-// vendorLength is that of the device name of the attachment, which EBS writes
-// into the controller's data ("NVMe block devices", EBS User Guide).
-const vendorLength = 32
-
 // foreign counts the EBS disks of this instance that were attached at a name
 // which the driver does not give: its root, and what was attached by hand. It is
 // false where that cannot be told.
@@ -149,11 +144,11 @@ func (f finder) foreign() (count int64, ok bool) {
 		if !strings.HasPrefix(serial, "vol") {
 			continue // an instance store
 		}
-		name, err := f.VendorText(disk, vendorLength)
-		if err != nil || name == "" {
+		name, err := f.EBSDevice(disk)
+		if err != nil {
 			return 0, false
 		}
-		if ok = true; !slices.Contains(candidates, "/dev/"+strings.TrimPrefix(name, "/dev/")) {
+		if ok = true; !GivesName(name) {
 			count++
 		}
 	}

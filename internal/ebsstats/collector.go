@@ -47,11 +47,8 @@ func New(o Options) *Collector {
 	return &Collector{
 		o: o, mute: map[string]bool{}, serials: nvme.Machine.Serials,
 		device: func(disk string) string {
-			name, err := nvme.Machine.VendorText(disk, 32)
-			if err != nil || name == "" {
-				return ""
-			}
-			return "/dev/" + strings.TrimPrefix(name, "/dev/")
+			name, _ := nvme.Machine.EBSDevice(disk)
+			return name
 		},
 		page: func(disk string) ([]byte, error) { return nvme.Machine.LogPage(disk, Page, Length) },
 	}

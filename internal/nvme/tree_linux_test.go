@@ -72,9 +72,22 @@ func TestCheckPartition_DiskMayHaveBeenReplaced(t *testing.T) {
 	require.Error(t, tree.CheckPartition(null, "nvme1n1p1", "b"))
 }
 
-func TestVendorText_NoDisk(t *testing.T) {
-	_, err := Machine.VendorText("null", 32)
+func TestEBSDevice_NoDisk(t *testing.T) {
+	_, err := Machine.EBSDevice("null")
 	require.Error(t, err, "/dev/null has no controller")
-	_, err = Machine.VendorText("nvme99n99", 32)
+	_, err = Machine.EBSDevice("nvme99n99")
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// TestEBSDevice_WithAndWithoutDirectory: EBS tells the name as the request that
+// attached the disk had it.
+func TestEBSDevice_WithAndWithoutDirectory(t *testing.T) {
+	for told, want := range map[string]string{
+		"/dev/xvdaa\x00\x00": "/dev/xvdaa", "sdf   ": "/dev/sdf", "": "", "    ": "",
+		"/dev/0123456789012345678901234567not the name": "/dev/0123456789012345678901234567"[:32],
+	} {
+		data := make([]byte, identifyLength)
+		copy(data[vendorOffset:], told)
+		require.Equal(t, want, ebsDevice(data), "%q", told)
+	}
 }
