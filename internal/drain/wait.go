@@ -71,9 +71,9 @@ func (o *Options) reason(ctx context.Context) (string, error) {
 		switch {
 		case err == nil:
 			return n.leaving(), nil
-		case refused(err, http.StatusNotFound):
+		case kubeapi.Refused(err, http.StatusNotFound):
 			return "the node is deleted", nil
-		case tries == 3 || refused(err, http.StatusForbidden) || refused(err, http.StatusUnauthorized):
+		case tries == 3 || kubeapi.Refused(err, http.StatusForbidden, http.StatusUnauthorized):
 			return "", err
 		}
 		if slept := pace.Sleep(ctx, pause); slept != nil {
@@ -83,30 +83,11 @@ func (o *Options) reason(ctx context.Context) (string, error) {
 	}
 }
 
-// refused reports whether the API server answered with a status.
-func refused(err error, code int) bool {
-	var status *kubeapi.StatusError
-	return errors.As(err, &status) && status.Code == code
-}
-
-// again repeats try until it succeeds, at growing intervals, or until ctx ends.
-func (o *Options) again(ctx context.Context, try func() error) error {
-	for told, pause := "", o.Retry; ; pause = min(2*pause, 10*o.Retry) {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() == nil && err.Error() != told {
-			told = err.Error()
-			o.Logger.Warn("the API server does not tell what is attached; asking again", "error", err)
-		}
-		if slept := pace.Sleep(ctx, pause); slept != nil {
-			if errors.Is(err, slept) {
-				return slept
-			}
-			return fmt.Errorf("%w: %w", slept, err)
-		}
-	}
+// again repeats try until it is done, or until ctx ends.
+func (o *Options) again(ctx context.Context, try func(context.Context) (done bool, err error)) error {
+	return kubeapi.Retry{Pause: o.Retry, Most: 10 * o.Retry, Warn: func(err error) {
+		o.Logger.Warn("the API server does not tell what is attached; asking again", "error", err)
+	}}.Until(ctx, try)
 }
 
 // An attachment is a VolumeAttachment of this node.
@@ -125,12 +106,12 @@ const attachments = "/apis/storage.k8s.io/v1/volumeattachments"
 // attached lists the attachments of this node's volumes, those that are being
 // deleted too.
 func (o *Options) attached(ctx context.Context) (all []attachment, err error) {
-	err = o.again(ctx, func() error {
+	err = o.again(ctx, func(ctx context.Context) (bool, error) {
 		all = nil
 		for next := ""; ; {
 			var page list
 			if err := o.API.Get(ctx, attachments+"?"+url.Values{"limit": {"500"}, "continue": {next}}.Encode(), &page); err != nil {
-				return err
+				return false, err
 			}
 			for _, i := range page.Items {
 				if i.Spec.NodeName == o.Node && i.Spec.Attacher == o.Driver {
@@ -138,35 +119,28 @@ func (o *Options) attached(ctx context.Context) (all []attachment, err error) {
 				}
 			}
 			if next = page.Metadata.Continue; next == "" {
-				return nil
+				return true, nil
 			}
 		}
 	})
 	return all, err
 }
 
-// gone waits until an attachment is deleted.
+// gone waits until an attachment is deleted. A watch is over every minute.
 func (o *Options) gone(ctx context.Context, a attachment) error {
-	return o.again(ctx, func() error {
-		for {
-			var seen item
-			err := o.API.Get(ctx, attachments+"/"+url.PathEscape(a.name), &seen)
-			if refused(err, http.StatusNotFound) {
-				return nil
-			}
-			deleted := false
-			if err == nil {
-				err = o.API.Watch(ctx, attachments, a.name, seen.Metadata.ResourceVersion, func(kind string, _ json.RawMessage) (bool, error) {
-					deleted = kind == kubeapi.Deleted
-					return deleted, nil
-				})
-			}
-			if err != nil || deleted {
-				return err
-			}
-			if err := pace.Sleep(ctx, o.Retry); err != nil { // the watch is over, as it is every minute
-				return err
-			}
+	return o.again(ctx, func(ctx context.Context) (deleted bool, err error) {
+		var seen item
+		err = o.API.Get(ctx, attachments+"/"+url.PathEscape(a.name), &seen)
+		if kubeapi.Refused(err, http.StatusNotFound) {
+			return true, nil
 		}
+		if err != nil {
+			return false, err
+		}
+		err = o.API.Watch(ctx, attachments, a.name, seen.Metadata.ResourceVersion, func(kind string, _ json.RawMessage) (bool, error) {
+			deleted = kind == kubeapi.Deleted
+			return deleted, nil
+		})
+		return deleted, err
 	})
 }

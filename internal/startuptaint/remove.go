@@ -3,7 +3,6 @@ package startuptaint
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/csikit/csikit/internal/kubeapi"
-	"github.com/csikit/csikit/internal/pace"
 )
 
 // Options say which taint of which node is removed, and when.
@@ -59,23 +57,9 @@ func Remove(ctx context.Context, o Options) {
 
 // insist repeats what is not done until ctx ends.
 func (o *Options) insist(ctx context.Context, try func(context.Context) (done bool, err error)) {
-	told, pause := "", o.Retry
-	for ctx.Err() == nil {
-		done, err := try(ctx)
-		switch {
-		case done:
-			return
-		case err == nil:
-			told, pause = "", o.Retry
-		case ctx.Err() == nil && err.Error() != told:
-			told = err.Error()
-			o.Logger.Warn("the start-up taint cannot be removed yet; trying again", "taint", o.Taint, "node", o.Node, "error", err)
-		}
-		_ = pace.Sleep(ctx, pause)
-		if err != nil {
-			pause = min(2*pause, 30*o.Retry)
-		}
-	}
+	_ = kubeapi.Retry{Pause: o.Retry, Most: 30 * o.Retry, Warn: func(err error) {
+		o.Logger.Warn("the start-up taint cannot be removed yet; trying again", "taint", o.Taint, "node", o.Node, "error", err)
+	}}.Until(ctx, try)
 }
 
 // listed reports whether this node's CSINode has the driver.
@@ -114,8 +98,7 @@ func (o *Options) removeFrom(ctx context.Context, object json.RawMessage) error 
 		return err
 	}
 	err = o.API.Patch(ctx, nodes+"/"+url.PathEscape(o.Node), patch)
-	var status *kubeapi.StatusError
-	if errors.As(err, &status) && (status.Code == http.StatusUnprocessableEntity || status.Code == http.StatusConflict || status.Code == http.StatusNotFound) {
+	if kubeapi.Refused(err, http.StatusUnprocessableEntity, http.StatusConflict, http.StatusNotFound) {
 		return nil
 	}
 	if err == nil {
