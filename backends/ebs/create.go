@@ -53,13 +53,8 @@ func (b *Backend) create(ctx context.Context, c *creation) (*csi.Volume, error) 
 	}
 	v, err := c.find(ctx, 0) // first: what exists and differs is ErrExists, also if it could not be made
 	if err == nil && v == nil {
-		v, err = c.findOriginal(ctx)
-	}
-	if err == nil && v == nil {
-		if err = c.plan(); err == nil {
-			v, err = c.make(ctx)
-		}
-		if errors.Is(err, csi.ErrNotFound) { // an attempt whose answer was lost may have come before its source went
+		v, err = c.anew(ctx)
+		if errors.Is(err, csi.ErrNotFound) { // an attempt whose answer was lost may have come before its source went, and be seen late
 			if made, findErr := c.find(ctx, c.b.o.Consistency); made != nil || findErr != nil {
 				v, err = made, findErr
 			}
@@ -71,20 +66,18 @@ func (b *Backend) create(ctx context.Context, c *creation) (*csi.Volume, error) 
 	return c.check(v)
 }
 
-// findOriginal finds the volume to clone. Where there is none any more, the
-// clone may have been made while there was one, and be seen late.
-func (c *creation) findOriginal(ctx context.Context) (clone *types.Volume, err error) {
-	if c.source == "" {
-		return nil, nil
+// anew makes the volume, which does not exist. [csi.ErrNotFound] says that what it
+// is to be made from does not either.
+func (c *creation) anew(ctx context.Context) (v *types.Volume, err error) {
+	if c.source != "" {
+		if c.original, err = c.b.volume(ctx, c.source); err != nil {
+			return nil, err
+		}
 	}
-	if c.original, err = c.b.volume(ctx, c.source); !errors.Is(err, csi.ErrNotFound) {
+	if err := c.plan(); err != nil {
 		return nil, err
 	}
-	clone, findErr := c.find(ctx, c.b.o.Consistency)
-	if clone != nil || findErr != nil {
-		return clone, findErr
-	}
-	return nil, err
+	return c.make(ctx)
 }
 
 // plan decides everything that the request decides.
