@@ -53,6 +53,8 @@ func TestR1_AProofIsNotMadeTwice(t *testing.T) {
 	_, err := d.Probe(t.Context())
 	require.NoError(t, err)
 	t.Setenv("PATH", "") // no blkid
+	require.NotZero(t, d.proof.size)
+	d.proof.since = time.Now() // where the probe alone takes longer than a proof lasts, too
 	c, err := d.probeForFormat(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, Empty, c.State)
