@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	iofs "io/fs"
+	"strconv"
 
 	"github.com/csikit/csikit/fs"
 	"github.com/csikit/csikit/mount"
@@ -15,8 +16,15 @@ var errDeviceGone = errors.New("the device is gone")
 
 // recordDevice writes down what finds the device again in this boot.
 func recordDevice(device *fs.Device, spec Device) *recordedDevice {
-	sequence, _ := device.Sysfs("diskseq")
-	return &recordedDevice{Number: device.Number(), Path: spec.Path, Sequence: sequence, Sysfs: spec.Sysfs}
+	return &recordedDevice{Number: device.Number(), Path: spec.Path, Sequence: sequence(device), Sysfs: spec.Sysfs}
+}
+
+// sequence is the device's diskseq as it is written down, "" if it has none.
+func sequence(device *fs.Device) string {
+	if device.DiskSeq() == 0 {
+		return ""
+	}
+	return strconv.FormatUint(device.DiskSeq(), 10)
 }
 
 // is reports whether both are the same device of this boot.
@@ -46,26 +54,36 @@ func deviceOf(i mount.Info) uint64 {
 // of that number. It returns [errDeviceGone] if the kernel knows no such
 // device, or another one by now.
 func (r *recordedDevice) open() (*fs.Device, error) {
-	name, err := sysfsName(r.Number)
-	if errors.Is(err, iofs.ErrNotExist) {
+	device, err := r.openAt(r.Path)
+	if err == nil || errors.Is(err, errDeviceGone) {
+		return device, err
+	}
+	name, nameErr := sysfsName(r.Number)
+	if errors.Is(nameErr, iofs.ErrNotExist) {
 		return nil, errDeviceGone
 	}
-	if err != nil {
-		return nil, err
+	if nameErr != nil {
+		return nil, nameErr
 	}
 	if sequence, err := sysfs(r.Number, "diskseq"); err == nil && r.Sequence != "" && sequence != r.Sequence {
 		return nil, errDeviceGone
 	}
-	for _, path := range []string{r.Path, "/dev/" + name} {
-		device, openErr := fs.Open(path)
-		if openErr != nil {
-			err = openErr
-			continue
-		}
-		if device.Number() == r.Number {
-			return device, nil
-		}
-		err = errors.Join(fmt.Errorf("%s is now device %s", path, majorMinor(device.Number())), device.Close())
+	if device, err = r.openAt("/dev/" + name); err != nil && !errors.Is(err, errDeviceGone) {
+		err = fmt.Errorf("open block device %s: %w", majorMinor(r.Number), err)
 	}
-	return nil, fmt.Errorf("open block device %s: %w", majorMinor(r.Number), err)
+	return device, err
+}
+
+// openAt opens the device by a path that may be of another one by now.
+func (r *recordedDevice) openAt(path string) (*fs.Device, error) {
+	device, err := fs.Open(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case device.Number() != r.Number:
+		return nil, errors.Join(fmt.Errorf("%s is now device %s", path, majorMinor(device.Number())), device.Close())
+	case r.Sequence != "" && sequence(device) != "" && sequence(device) != r.Sequence:
+		return nil, errors.Join(errDeviceGone, device.Close())
+	}
+	return device, nil
 }

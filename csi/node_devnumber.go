@@ -2,9 +2,10 @@ package csi
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
+
+	"github.com/csikit/csikit/internal/rawfile"
 )
 
 // majorMinor writes a Linux device number as sysfs does: "8:16". See
@@ -22,7 +23,7 @@ func anonymous(number uint64) bool { return number>>8&0xfff == 0 && number>>32&^
 // sysfs reads an attribute of a block device without touching the device,
 // trimmed. The error wraps fs.ErrNotExist if there is no such device.
 func sysfs(number uint64, attribute string) (string, error) {
-	value, err := os.ReadFile("/sys/dev/block/" + majorMinor(number) + "/" + attribute)
+	value, err := rawfile.Read("/sys/dev/block/" + majorMinor(number) + "/" + attribute)
 	return strings.TrimSpace(string(value)), err
 }
 

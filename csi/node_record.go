@@ -55,7 +55,7 @@ type recordedDevice struct {
 	Number uint64 `json:"number"` // st_rdev
 	Path   string `json:"path"`   // where it was found; only a hint for opening it
 	// Sequence is the kernel's diskseq, which is never used twice in a
-	// boot; "" for partitions and old kernels.
+	// boot; "" for old kernels.
 	Sequence string `json:"sequence,omitempty"`
 	// Sysfs is what the backend promised about it.
 	Sysfs map[string]string `json:"sysfs,omitempty"`

@@ -93,7 +93,11 @@ func (s *staging) begin() error {
 	}
 	if prior != nil && prior.Phase == phaseUnstaging {
 		u := &unstaging{d: s.d, ctx: s.ctx, key: s.key, path: s.path, record: prior}
-		if err := u.finish(); err != nil {
+		err := u.lookForTargets()
+		if err == nil {
+			err = u.finish()
+		}
+		if err != nil {
 			return fmt.Errorf("an unstage that did not end must be finished first: %w", err)
 		}
 		prior = nil

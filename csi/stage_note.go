@@ -54,6 +54,6 @@ func (s *staging) allowWrites(device *fs.Device) error {
 // readOnlyDevice reports whether the kernel refuses writes to the device. If it
 // does not tell, a write will.
 func readOnlyDevice(device *fs.Device) bool {
-	flag, err := device.Sysfs("ro")
-	return err == nil && flag == "1"
+	readOnly, err := device.ReadOnly()
+	return err == nil && readOnly
 }

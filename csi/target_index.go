@@ -43,14 +43,22 @@ func (d *Driver) publishedTargets(id string) ([]nodestate.Entry[targetRecord], e
 	}
 	var mounted []nodestate.Entry[targetRecord]
 	for _, t := range all {
-		_, err := d.opts.Mounts.Find(t.Target)
-		if errors.Is(err, mount.ErrNotMounted) {
-			continue
-		}
+		is, err := d.mountedTarget(id, t.Target)
 		if err != nil {
-			return nil, hostError(err, "volume %s: look at its target %s", id, t.Target)
+			return nil, err
 		}
-		mounted = append(mounted, t)
+		if is {
+			mounted = append(mounted, t)
+		}
 	}
 	return mounted, nil
+}
+
+// mountedTarget asks the kernel about a target that is written down.
+func (d *Driver) mountedTarget(id, target string) (bool, error) {
+	_, err := d.opts.Mounts.Find(target)
+	if errors.Is(err, mount.ErrNotMounted) {
+		return false, nil
+	}
+	return err == nil, hostError(err, "volume %s: look at its target %s", id, target)
 }

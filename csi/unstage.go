@@ -28,6 +28,9 @@ type unstaging struct {
 	path string
 
 	record *volumeRecord // nil if nothing is known
+	// published are the targets that are written down for the path. Nobody
+	// adds one while the volume is locked.
+	published []string
 }
 
 func (u *unstaging) run() error {
@@ -36,6 +39,9 @@ func (u *unstaging) run() error {
 		return err
 	}
 	if elsewhere, err := u.stagedElsewhere(); err != nil || elsewhere {
+		return err
+	}
+	if err := u.lookForTargets(); err != nil {
 		return err
 	}
 	if err := u.refusePublished(); err != nil {
@@ -78,20 +84,34 @@ func (u *unstaging) stagedElsewhere() (bool, error) {
 	return err == nil, hostError(err, "volume %s: look at %s, where it was staged", u.key.Volume, u.record.Path)
 }
 
+// lookForTargets finds out what is written down of targets.
+func (u *unstaging) lookForTargets() error {
+	if u.key.Target != "" {
+		return nil
+	}
+	all, err := u.d.targetStore().Of(u.key.Volume)
+	for _, t := range all {
+		if t.Value.Staging == u.path {
+			u.published = append(u.published, t.Target)
+		}
+	}
+	return err
+}
+
 // refusePublished answers ABORTED while the volume is published: nothing has
 // been undone then, and the pods go on.
 func (u *unstaging) refusePublished() error {
-	if u.key.Target != "" || u.record == nil {
+	if u.record == nil {
 		return nil
 	}
-	targets, err := u.d.publishedTargets(u.key.Volume)
-	if err != nil {
-		return err
-	}
 	var used []string
-	for _, t := range targets {
-		if t.Value.Staging == u.path {
-			used = append(used, t.Target)
+	for _, target := range u.published {
+		mounted, err := u.d.mountedTarget(u.key.Volume, target)
+		if err != nil {
+			return err
+		}
+		if mounted {
+			used = append(used, target)
 		}
 	}
 	if len(used) == 0 {
@@ -158,18 +178,8 @@ func (u *unstaging) finish() error {
 // forgetTargets forgets targets that were never unpublished and whose mounts
 // have gone by themselves, as with a reboot.
 func (u *unstaging) forgetTargets() error {
-	if u.key.Target != "" {
-		return nil
-	}
-	all, err := u.d.targetStore().Of(u.key.Volume)
-	if err != nil {
-		return err
-	}
-	for _, t := range all {
-		if t.Value.Staging != u.path {
-			continue
-		}
-		if err := u.d.targetStore().Remove(nodestate.Key{Volume: u.key.Volume, Target: t.Target}); err != nil {
+	for _, target := range u.published {
+		if err := u.d.targetStore().Remove(nodestate.Key{Volume: u.key.Volume, Target: target}); err != nil {
 			return err
 		}
 	}

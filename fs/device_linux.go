@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/csikit/csikit/internal/crashpoint"
+	"github.com/csikit/csikit/internal/rawfile"
 )
 
 // Device is an open block device; it stays the same one until Close.
@@ -40,13 +42,12 @@ func Open(path string) (*Device, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open block device", Path: path, Err: err}
 	}
-	node := os.NewFile(uintptr(fd), path)
-	defer func() { _ = node.Close() }()
-	number, err := blockNumber(node)
+	defer func() { _ = unix.Close(fd) }()
+	number, err := blockNumber(fd)
 	if err != nil {
 		return nil, &os.PathError{Op: "open block device", Path: path, Err: err}
 	}
-	file, err := os.OpenFile(procPath(node), os.O_RDONLY, 0)
+	file, err := rawfile.Open(procPath(fd), os.O_RDONLY, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open block device %s (%s): %w", path, numberText(number), errors.Unwrap(err))
 	}
@@ -65,10 +66,14 @@ func (d *Device) File() *os.File { return d.file }
 // Path is a path of the device that cannot come to mean another one as long
 // as d is open: /proc/self/fd/N. It is good in this process only; a child gets
 // [Device.File] as a descriptor of its own.
-func (d *Device) Path() string { return procPath(d.file) }
+func (d *Device) Path() string { return procPath(int(d.file.Fd())) }
 
 // Number is the device number, encoded as st_rdev in stat(2).
 func (d *Device) Number() uint64 { return d.number }
+
+// DiskSeq is a number that the kernel never gives to a second disk until it
+// reboots; a partition has that of its disk. It is 0 before Linux 5.15.
+func (d *Device) DiskSeq() uint64 { return d.diskSeq }
 
 // String names the device for messages, by the path it was opened with and
 // its number.
@@ -99,26 +104,32 @@ func (d *Device) SetReadOnly(readOnly bool) error {
 	return nil
 }
 
-// writable is an error if the kernel refuses writes to the device.
-func (d *Device) writable() error {
+// ReadOnly reports whether the kernel refuses writes to the device.
+func (d *Device) ReadOnly() (bool, error) {
 	var flag int32
 	if err := ioctl(d.file, unix.BLKROGET, unsafe.Pointer(&flag)); err != nil {
-		return fmt.Errorf("is %s read-only: %w", d, err)
+		return false, fmt.Errorf("is %s read-only: %w", d, err)
 	}
-	if flag != 0 {
-		return fmt.Errorf("%s is set read-only: %w", d, unix.EROFS)
+	return flag != 0, nil
+}
+
+// writable is an error if the kernel refuses writes to the device.
+func (d *Device) writable() error {
+	readOnly, err := d.ReadOnly()
+	if err == nil && readOnly {
+		err = fmt.Errorf("%s is set read-only: %w", d, unix.EROFS)
 	}
-	return nil
+	return err
 }
 
 // reopen opens the device anew with these flags, and makes sure that it is the
 // same disk.
 func (d *Device) reopen(flags int) (*os.File, error) {
-	f, err := os.OpenFile(d.Path(), flags, 0)
+	f, err := rawfile.Open(d.Path(), flags, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open %s again: %w", d, errors.Unwrap(err))
 	}
-	number, err := blockNumber(f)
+	number, err := blockNumber(int(f.Fd()))
 	if err == nil && (number != d.number || diskSeq(f) != d.diskSeq) {
 		err = fmt.Errorf("its number %s belongs to another disk now: %w", numberText(d.number), unix.ENODEV)
 	}
@@ -137,9 +148,9 @@ func (d *Device) sync() error {
 	return nil
 }
 
-func blockNumber(f *os.File) (uint64, error) {
+func blockNumber(fd int) (uint64, error) {
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+	if err := unix.Fstat(fd, &st); err != nil {
 		return 0, err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFBLK {
@@ -148,8 +159,7 @@ func blockNumber(f *os.File) (uint64, error) {
 	return uint64(st.Rdev), nil
 }
 
-// diskSeq is a number that the kernel never gives to a second disk until it
-// reboots (BLKGETDISKSEQ, Linux 5.15), or 0.
+// diskSeq asks for [Device.DiskSeq].
 func diskSeq(f *os.File) (seq uint64) {
 	if ioctl(f, unix.BLKGETDISKSEQ, unsafe.Pointer(&seq)) != nil {
 		return 0
@@ -157,7 +167,7 @@ func diskSeq(f *os.File) (seq uint64) {
 	return seq
 }
 
-func procPath(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", f.Fd()) }
+func procPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 func numberText(number uint64) string {
 	return fmt.Sprintf("%d:%d", unix.Major(number), unix.Minor(number))

@@ -33,6 +33,12 @@ func (*Device) Number() uint64 { return 0 }
 // String says that there is no device.
 func (*Device) String() string { return "no device" }
 
+// DiskSeq returns 0.
+func (*Device) DiskSeq() uint64 { return 0 }
+
+// ReadOnly is not supported.
+func (*Device) ReadOnly() (bool, error) { return false, errNotHere }
+
 // Size is not supported.
 func (*Device) Size() (int64, error) { return 0, errNotHere }
 

@@ -14,8 +14,8 @@ import (
 
 // Exclusive proves that nothing holds the device at this moment: the kernel
 // grants an exclusive open, which fails while it is mounted anywhere on the
-// machine, mapped or a member of something; no mapping is on top; and no loop
-// device is backed by it, which an exclusive open does not notice (ruling 24).
+// machine, has a mapping on top or is a member of something; and no loop device
+// is backed by it, which an exclusive open does not notice (ruling 24).
 // A file system that was unmounted but is not written out yet still holds it.
 //
 // The error wraps [ErrBusy] and names the holders. Programs that merely have
@@ -29,14 +29,13 @@ func (d *Device) Exclusive() error {
 		err = f.Close()
 	}
 	loops, loopErr := d.loops()
-	above := d.mappings()
 	if loopErr != nil {
 		return fmt.Errorf("look for loop devices on %s: %w", d, loopErr)
 	}
-	if err == nil && len(loops)+len(above) == 0 {
+	if err == nil && len(loops) == 0 {
 		return nil
 	}
-	holders := slices.Concat(above, loops, d.mounts())
+	holders := slices.Concat(d.mappings(), loops, d.mounts())
 	if len(holders) == 0 {
 		holders = []string{"held by something that this process cannot see, such as a mount in another namespace or a file system that is still being unmounted"}
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/csikit/csikit/internal/crashpoint"
+	"github.com/csikit/csikit/internal/rawfile"
 )
 
 // A grower measures and grows a mounted file system through the root of its
@@ -41,7 +42,7 @@ func grow(ctx context.Context, mountpoint string, d *Device) (Growth, error) {
 	if err := context.Cause(ctx); err != nil {
 		return Growth{}, err
 	}
-	root, err := os.OpenFile(mountpoint, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	root, err := rawfile.Open(mountpoint, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return Growth{}, err
 	}

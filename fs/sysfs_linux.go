@@ -7,6 +7,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"github.com/csikit/csikit/internal/rawfile"
 )
 
 // Sysfs reads an attribute below /sys/dev/block/MAJOR:MINOR, such as
@@ -18,9 +20,9 @@ func (d *Device) Sysfs(attribute string) (string, error) {
 		return "", fmt.Errorf("sysfs attribute %q of %s: %w", attribute, d, fs.ErrInvalid)
 	}
 	dir := d.sysfsDir()
-	value, err := os.ReadFile(path.Join(dir, attribute))
+	value, err := rawfile.Read(path.Join(dir, attribute))
 	if errors.Is(err, os.ErrNotExist) && isPartition(dir) {
-		value, err = os.ReadFile(dir + "/../" + attribute) // the kernel resolves dir first
+		value, err = rawfile.Read(dir + "/../" + attribute) // the kernel resolves dir first
 	}
 	if err != nil {
 		return "", fmt.Errorf("sysfs attribute %q of %s: %w", attribute, d, err)

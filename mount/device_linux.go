@@ -1,7 +1,6 @@
 package mount
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -31,20 +30,11 @@ func deviceNumber(f *os.File) (uint64, error) {
 // keeps name and number of a device reserved while it is open; sameDevice
 // proves afterwards that the right one was found.
 func devicePath(f *os.File, number uint64) string {
-	event, err := os.ReadFile(sysfs(number) + "/uevent")
-	if err != nil {
-		return fdPath(int(f.Fd()))
-	}
-	for line := range bytes.Lines(event) {
-		name, ok := strings.CutPrefix(strings.TrimSpace(string(line)), "DEVNAME=")
-		if !ok {
-			continue
-		}
-		var st unix.Stat_t
-		path := filepath.Join("/dev", name)
-		if unix.Lstat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFBLK && st.Rdev == number {
-			return path
-		}
+	link, _ := readLink(sysfs(number))
+	path := "/dev/" + strings.ReplaceAll(filepath.Base(link), "!", "/") // sysfs has no slash in a name
+	var st unix.Stat_t
+	if unix.Lstat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFBLK && st.Rdev == number {
+		return path
 	}
 	return fdPath(int(f.Fd()))
 }

@@ -1,10 +1,12 @@
 package durable
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/csikit/csikit/internal/crashpoint"
+	"github.com/csikit/csikit/internal/rawfile"
 )
 
 // temporaryMark is part of the name of every temporary file.
@@ -33,24 +36,40 @@ func WriteFile(path string, data []byte, perm os.FileMode) error {
 	return nil
 }
 
-// AppendLine adds a line to a file of lines, which it makes if there is none;
-// the umask limits perm. It flushes nothing: the line survives a kill of the
-// process at any moment, and not a crash of the machine. A kill during the call,
-// or a crash, can leave a part of the line. Every line begins after a newline,
-// so that a torn one spoils no other: readers skip empty lines and those that
-// they cannot read. Concurrent calls for one path are safe.
-func AppendLine(path string, line []byte, perm os.FileMode) error {
+// AppendLine adds a line to a file of lines, unless it is the last one already,
+// and returns the size of the file. It makes a file if there is none; the umask
+// limits perm. It flushes nothing: the line survives a kill of the process at
+// any moment, and not a crash of the machine. A kill during the call, or a
+// crash, can leave a part of the line. Every line begins after a newline, so
+// that a torn one spoils no other: readers skip empty lines and those that they
+// cannot read. Concurrent calls for one path are safe.
+func AppendLine(path string, line []byte, perm os.FileMode) (size int64, err error) {
 	crashpoint.Step("append create")
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, perm)
+	f, err := rawfile.Open(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, perm)
 	if err != nil {
-		return fmt.Errorf("append a line: %w", err)
+		return 0, fmt.Errorf("append a line: %w", err)
+	}
+	size, err = appendTo(f, slices.Concat([]byte{'\n'}, line, []byte{'\n'}))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return 0, fmt.Errorf("append a line to %s: %w", path, err)
+	}
+	return size, nil
+}
+
+func appendTo(f *os.File, text []byte) (size int64, err error) {
+	size, err = f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return 0, err
+	}
+	if begin := size - int64(len(text)); begin >= 0 {
+		last := make([]byte, len(text))
+		if _, err := f.ReadAt(last, begin); err != nil || bytes.Equal(last, text) {
+			return size, err
+		}
 	}
 	crashpoint.Step("append write")
-	_, err = f.Write(slices.Concat([]byte{'\n'}, line, []byte{'\n'}))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("append a line to %s: %w", path, err)
-	}
-	return nil
+	n, err := f.Write(text)
+	return size + int64(n), err
 }
 
 // WriteJSON is [WriteFile] of v, with permissions for the owner alone.
@@ -154,15 +173,14 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// list returns the names in a directory, in no order; none if there is none.
-func list(dir string) ([]string, error) {
-	f, err := os.Open(cmp.Or(dir, "."))
+// list returns the names in a directory; none if there is none.
+func list(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(cmp.Or(dir, "."))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
+	for _, e := range entries {
+		names = append(names, e.Name())
 	}
-	names, err := f.Readdirnames(-1)
-	return names, errors.Join(err, f.Close())
+	return names, err
 }

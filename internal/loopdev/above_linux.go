@@ -1,7 +1,6 @@
 package loopdev
 
 import (
-	"bytes"
 	"errors"
 	"os"
 	"strconv"
@@ -9,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/csikit/csikit/internal/rawfile"
 	"github.com/csikit/csikit/internal/watch"
 )
 
@@ -25,10 +25,13 @@ func Above(number uint64, visit func(Info) error) error {
 		return visit(info)
 	}
 	mine := func(backing string) bool { return strings.HasPrefix(backing, "/dev/") }
-	table, err := partitions()
-	names, whole := sized(table, number)
+	table, err := rawfile.Read("/proc/partitions") // each read goes through the table from its beginning
+	names, whole := sized(string(table), number)
 	if err != nil || !whole {
 		return Each(mine, check)
+	}
+	if len(names) == 0 {
+		return nil
 	}
 	found, err := watch.Call(&asked, "all loop devices", patience/10, func() ([]Info, error) { return backedBy(names, number) })
 	if err == nil {
@@ -45,19 +48,6 @@ func Above(number uint64, visit func(Info) error) error {
 		}
 	}
 	return nil
-}
-
-// partitions reads the kernel's table of block devices with as few calls as can
-// be: each goes through the table from its beginning.
-func partitions() (string, error) {
-	f, err := os.Open("/proc/partitions")
-	if err != nil {
-		return "", err
-	}
-	var table bytes.Buffer
-	table.Grow(16 << 10)
-	_, err = table.ReadFrom(f)
-	return table.String(), errors.Join(err, f.Close())
 }
 
 // backedBy asks all devices in one go, which is what can be done as long as none
@@ -87,8 +77,9 @@ func statusOf(path string) (*unix.LoopInfo64, error) {
 }
 
 // sized lists the loop devices in a table of the block devices that have a
-// size, /proc/partitions. whole says that the table has the device with this
-// number too: one that does not is not the kernel's, or not all of it.
+// size, /proc/partitions, except for the one with this number: no loop device
+// is backed by itself. whole says that the table has the device with this
+// number: one that does not is not the kernel's, or not all of it.
 func sized(table string, number uint64) (names []string, whole bool) {
 	for line := range strings.Lines(table) {
 		fields := strings.Fields(line)
@@ -101,7 +92,10 @@ func sized(table string, number uint64) (names []string, whole bool) {
 			continue
 		}
 		name := fields[3]
-		whole = whole || unix.Mkdev(uint32(major), uint32(minor)) == number
+		if unix.Mkdev(uint32(major), uint32(minor)) == number {
+			whole = true
+			continue
+		}
 		if digits, ok := strings.CutPrefix(name, "loop"); ok && strings.Trim(digits, "0123456789") == "" {
 			names = append(names, name)
 		}

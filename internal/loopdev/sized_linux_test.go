@@ -7,11 +7,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A table without the device itself is not believed.
+// A table without the device itself is not believed, and the device is not
+// asked whether it is below itself.
 func TestSized(t *testing.T) {
 	const table = "major minor  #blocks  name\n\n 254        0  268435456 vda\n   7        0     327680 loop0\n" +
 		" 259        0       1024 loop0p1\n   7      130     327680 loop130\n   7 3 9\n nonsense x y loop9\n"
 	names, whole := sized(table, unix.Mkdev(7, 130))
+	require.Equal(t, []string{"loop0"}, names)
+	require.True(t, whole)
+	names, whole = sized(table, unix.Mkdev(254, 0))
 	require.Equal(t, []string{"loop0", "loop130"}, names)
 	require.True(t, whole)
 	_, whole = sized(table, unix.Mkdev(7, 1))

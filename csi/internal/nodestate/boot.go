@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/csikit/csikit/internal/durable"
+	"github.com/csikit/csikit/internal/rawfile"
 )
 
 // BootID returns the kernel's id of this boot, see random(4); "" where there
@@ -43,18 +44,19 @@ func (s Store[T]) SaveForBoot(k Key, value T) error {
 		return err
 	}
 	path := s.path(k)
-	data, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	size, err := durable.AppendLine(path, text, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
 		if err := s.makeDir(); err != nil {
 			return err
 		}
-	case err != nil:
-		return err
-	case endsWith(data, text):
-		return nil
-	case len(data) > maxFile:
-		return durable.WriteFile(path, append(append(permanent[T](data), text...), '\n'), 0o600)
+		size, err = durable.AppendLine(path, text, 0o600)
 	}
-	return durable.AppendLine(path, text, 0o600)
+	if err != nil || size <= maxFile {
+		return err
+	}
+	data, err := rawfile.Read(path)
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(path, append(append(permanent[T](data), text...), '\n'), 0o600)
 }

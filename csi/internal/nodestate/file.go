@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"os"
+	"slices"
+
+	"github.com/csikit/csikit/internal/rawfile"
 )
 
 // A line is what one call has saved. A file has the line of [Store.Save], if
@@ -27,13 +29,12 @@ func encode[T any](boot string, k Key, value T) ([]byte, error) {
 // [fs.ErrNotExist] if there is none, and [ErrDamaged] if there is none because
 // of lines that cannot be read.
 func (s Store[T]) read(path string) (*line[T], error) {
-	data, err := os.ReadFile(path)
+	data, err := rawfile.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	var newest *line[T]
 	var damage error
-	for text := range bytes.Lines(data) {
+	for _, text := range slices.Backward(bytes.Split(data, []byte{'\n'})) {
 		if len(bytes.TrimSpace(text)) == 0 {
 			continue
 		}
@@ -42,13 +43,10 @@ func (s Store[T]) read(path string) (*line[T], error) {
 		case err != nil: // torn by a kill or a crash
 			damage = err
 		case l.Boot == "" || l.Boot == BootID():
-			newest = l
+			return l, nil
 		}
 	}
-	switch {
-	case newest != nil:
-		return newest, nil
-	case damage != nil:
+	if damage != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, path, damage)
 	}
 	return nil, fs.ErrNotExist
@@ -63,10 +61,4 @@ func permanent[T any](data []byte) []byte {
 		}
 	}
 	return nil
-}
-
-// endsWith reports whether the last line of data is text.
-func endsWith(data, text []byte) bool {
-	data = bytes.TrimRight(data, "\n")
-	return bytes.Equal(data[bytes.LastIndexByte(data, '\n')+1:], text)
 }
