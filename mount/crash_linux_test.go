@@ -75,10 +75,3 @@ func life(ctx context.Context, k *Kernel, dev *os.File, staging, pod string) err
 	}
 	return nil
 }
-
-func childKernel() *Kernel {
-	if os.Getenv("MOUNT_TEST_OLD") == "true" {
-		return &Kernel{Only: &Features{}, hidden: os.Getenv("MOUNT_TEST_HIDDEN")}
-	}
-	return NewKernel()
-}

@@ -67,6 +67,17 @@ func TestR15_CheckOptions(t *testing.T) {
 	}
 }
 
+// What is allowed by its name is still refused by its form: where options are a
+// comma string, it would be two.
+func TestR15_AllowedNamesNeedTheirForm(t *testing.T) {
+	for _, o := range []Option{
+		{Key: "x-a,suid"}, {Key: "x-a b"}, {Key: "commit", Value: "5\nro"}, {Key: "commit", Value: "5\x00"},
+		{Key: "context"}, {Key: "context", Value: `u:r:t:s0",ro,x="`},
+	} {
+		require.ErrorIs(t, CheckOptions("ext4", []Option{o}), ErrOption, "%q", o)
+	}
+}
+
 func check(t *testing.T, fsType, flag string) error {
 	o, err := ParseOption(flag)
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/csikit/csikit/internal/looptest"
 )
@@ -62,6 +63,16 @@ func TestR18_ShareIsProven(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 			notMounted(t, k, at)
 		}
+	})
+}
+
+// A share that is there and does not work is not a success, and is taken away.
+func TestR18_ADeadShareIsNoSuccess(t *testing.T) {
+	each(t, func(t *testing.T, k *Kernel) {
+		at := target(t, looptest.Dir(t), "at")
+		require.NoError(t, fuse(t, at).Close())
+		require.ErrorIs(t, k.proveShare(Mount{Type: "fuse.test"}, at), unix.ENOTCONN)
+		require.NoError(t, k.Unmount(t.Context(), at))
 	})
 }
 
