@@ -170,11 +170,14 @@ func TestR2_AnotherDiskUnderTheSameNumberIsRefused(t *testing.T) {
 	if d.diskSeq == 0 {
 		t.Skip("the kernel has no BLKGETDISKSEQ")
 	}
-	d.diskSeq--
-	c, err := d.Probe(t.Context())
-	require.ErrorIs(t, err, unix.ENODEV)
-	require.Equal(t, Unreadable, c.State)
-	require.ErrorIs(t, d.Format(t.Context(), Format{Type: "ext4", UUID: ours.String()}), unix.ENODEV)
+	for _, other := range []func(by uint64){func(by uint64) { d.diskSeq += by }, func(by uint64) { d.number += by }} {
+		other(1)
+		c, err := d.Probe(t.Context())
+		require.ErrorIs(t, err, unix.ENODEV)
+		require.Equal(t, Unreadable, c.State)
+		require.ErrorIs(t, d.Format(t.Context(), Format{Type: "ext4", UUID: ours.String()}), unix.ENODEV)
+		other(^uint64(0))
+	}
 }
 
 func TestR2_LockSerialises(t *testing.T) {
@@ -236,10 +239,11 @@ func TestExclusive(t *testing.T) {
 }
 
 func TestSetReadOnly(t *testing.T) {
-	d, image := newDevice(t, 16<<20)
+	d, image := newDevice(t, 32<<20)
 	require.NoError(t, d.SetReadOnly(true))
 	f := Format{Type: "ext4", UUID: ours.String()}
 	require.ErrorIs(t, d.Format(t.Context(), f), unix.EROFS)
+	require.ErrorIs(t, d.FormatLUKS(t.Context(), LUKS{UUID: ours.String()}, secret), unix.EROFS)
 	require.True(t, allZero(firstSector(t, image)))
 	require.NoError(t, d.SetReadOnly(false))
 	require.NoError(t, d.Format(t.Context(), f))

@@ -136,8 +136,8 @@ func (s extSuper) kind() string {
 
 func (s extSuper) size() int64 { return s.blocks * s.blockSize }
 
-// content says what the superblock tells. An unreplayed journal is no reason
-// for a check: the kernel replays it when it mounts.
+// content says what the superblock tells. A journal that is to be replayed is a
+// reason for a check: see [Device.Check].
 func (s extSuper) content() Content {
 	damaged := s.state&extErrors != 0
 	open := s.state&extValid == 0

@@ -206,6 +206,10 @@ func TestR1_WitnessDecidesToo(t *testing.T) {
 			got, err := d.Probe(t.Context())
 			require.Equal(t, c.state, got.State)
 			require.Equal(t, c.state == Unreadable, err != nil, err)
+			require.NotEmpty(t, got.Evidence)
+			if err != nil {
+				require.Equal(t, Content{Evidence: []string{err.Error()}}, got)
+			}
 			refuse(t, d, image, nil)
 		})
 	}

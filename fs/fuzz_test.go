@@ -3,7 +3,10 @@ package fs
 import (
 	"context"
 	"encoding/binary"
+	"strings"
 	"testing"
+
+	"github.com/google/uuid"
 )
 
 // FuzzRecognisers shows random ends of a device to every recogniser. None may
@@ -109,6 +112,44 @@ func FuzzParseMembers(f *testing.F) {
 	})
 }
 
+// FuzzParseLUKS: what is taken for a header is one of a version that there is,
+// with a UUID in the form that is compared, or none.
+func FuzzParseLUKS(f *testing.F) {
+	f.Add(luksImage(1, luksMagic, 0), int64(0))
+	f.Add(luksImage(2, luksMagic, 0), int64(0))
+	f.Add(luksImage(2, luksSecond, 16<<10), int64(16<<10))
+	f.Fuzz(func(t *testing.T, b []byte, offset int64) {
+		for _, magic := range []string{luksMagic, luksSecond} {
+			c, ok := parseLUKS(b, magic, offset)
+			if !ok {
+				continue
+			}
+			id, err := uuid.Parse(c.UUID)
+			if c.Type != TypeLUKS || c.Version < 1 || c.Version > 2 || c.InProgress || c.UUID != "" && (err != nil || id.String() != c.UUID) {
+				t.Fatalf("%+v", c)
+			}
+			if magic == luksSecond && c.Version != 2 {
+				t.Fatal("only version 2 has a second header")
+			}
+		}
+	})
+}
+
+// FuzzMaker: a mapping is the volume's if the kernel's UUID ends with its name
+// and says that it was made by LUKS2, and not if it only resembles that.
+func FuzzMaker(f *testing.F) {
+	l := LUKS{UUID: ours.String()}
+	for _, s := range []string{"CRYPT-LUKS2-" + strings.Repeat("0", 32) + "-" + l.name(), "CRYPT-LUKS1-x-" + l.name(), l.forming(), "CRYPT-LUKS2-", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		header, name, _ := strings.Cut(strings.TrimPrefix(text, "CRYPT-LUKS2-"), "-"+l.name())
+		if l.owns(text) && (!strings.HasPrefix(text, "CRYPT-LUKS2-") || len(header) != 32 || name != "" && name != "-forming") {
+			t.Fatalf("%q", text)
+		}
+	})
+}
+
 // FuzzParseBlkid: nothing but exit status 2 in silence means nothing.
 func FuzzParseBlkid(f *testing.F) {
 	f.Add(0, []byte("DEVNAME=/dev/x\nTYPE=ext4\n"), []byte(nil))
@@ -117,8 +158,9 @@ func FuzzParseBlkid(f *testing.F) {
 	f.Add(2, []byte(nil), []byte("blkid: error: /dev/x: Input/output error"))
 	f.Fuzz(func(t *testing.T, exit int, stdout, stderr []byte) {
 		w, err := parseBlkid(exit, stdout, stderr)
-		if err == nil && w.finds() == "" && exit != blkidNothing {
-			t.Fatalf("exit %d, %q: nothing", exit, stdout)
+		silent := strings.TrimSpace(string(stdout)+string(stderr)) == ""
+		if err == nil && w.finds() == "" && (exit != blkidNothing || !silent) {
+			t.Fatalf("exit %d, %q, %q: nothing", exit, stdout, stderr)
 		}
 	})
 }

@@ -85,15 +85,19 @@ func (g btrfsGrower) measure() (geometry, error) {
 	return geometry{size: int64(d.total), block: g.sector}, nil
 }
 
-// grow lets the kernel take the size from the device. A positive answer says
-// that another exclusive operation, such as a balance, is running.
+// grow lets the kernel take the size from the device.
 func (g btrfsGrower) grow(size int64) error {
 	if size < btrfsLeast {
 		return fmt.Errorf("%w: the kernel grows a btrfs to %d bytes or more, the device has %d", ErrTooSmall, btrfsLeast, size)
 	}
 	var args btrfsResize
 	copy(args.name[:], fmt.Sprintf("%d:max", g.devID))
-	running, err := ioctlResult(g.root, ioc(iocWrite, btrfsIoctl, 3, unsafe.Sizeof(args)), unsafe.Pointer(&args))
+	return resizeAnswer(ioctlResult(g.root, ioc(iocWrite, btrfsIoctl, 3, unsafe.Sizeof(args)), unsafe.Pointer(&args)))
+}
+
+// resizeAnswer judges what the kernel answers. A positive number says that
+// another exclusive operation, such as a balance, is running.
+func resizeAnswer(running int, err error) error {
 	if err == nil && running != 0 {
 		err = fmt.Errorf("%w: another operation runs on it (%d); try again when it has ended", ErrBusy, running)
 	}

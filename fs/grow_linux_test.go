@@ -3,9 +3,12 @@ package fs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -77,6 +80,8 @@ func TestR13_GrowExt4(t *testing.T) {
 		require.ErrorIs(t, err, os.ErrPermission)
 		require.ErrorContains(t, err, "CAP_SYS_RESOURCE")
 		require.Equal(t, Growth{Before: least["ext4"], After: least["ext4"]}, g)
+	} else {
+		require.True(t, g.Grown)
 	}
 	c, err := d.Probe(t.Context())
 	require.NoError(t, err)
@@ -122,6 +127,84 @@ func TestR13_GrowOfflineLeavesOthersAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, g.Grown)
 	require.Equal(t, before, hash(t, image))
+
+	half, image := formatted(t, "ext4")
+	enlarge(t, half, image, 200<<20)
+	before = hash(t, image)
+	c, err = half.Probe(t.Context())
+	require.NoError(t, err)
+	c.InProgress = true
+	g, err = half.GrowOffline(t.Context(), c)
+	require.NoError(t, err)
+	require.Equal(t, Growth{Before: c.Size, After: c.Size}, g, "one that mkfs has not ended is for Format")
+	require.Equal(t, before, hash(t, image))
+}
+
+// resize2fs that is killed leaves a file system to be repaired by hand: the end
+// of ctx stops the check before it, and not it.
+func TestR13_Resize2fsIsNotStopped(t *testing.T) {
+	d, image := formatted(t, "ext4")
+	enlarge(t, d, image, 200<<20)
+	tool, err := exec.LookPath("resize2fs")
+	require.NoError(t, err)
+	dir := fake(t, "resize2fs", fmt.Sprintf(`touch "$0.runs"; while ! test -e "$0.go"; do sleep 0.01; done; exec %s "$@"`, tool))
+	c, err := d.Probe(t.Context())
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		g, err := d.GrowOffline(ctx, c)
+		if err == nil && !g.Grown {
+			err = errors.New("it has not grown")
+		}
+		done <- err
+	}()
+	require.Eventually(t, func() bool { _, err := os.Stat(dir + "/resize2fs.runs"); return err == nil }, 20*time.Second, time.Millisecond)
+	cancel()
+	select {
+	case err := <-done:
+		t.Fatalf("it was stopped: %v", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	require.NoError(t, os.WriteFile(dir+"/resize2fs.go", nil, 0o600))
+	require.NoError(t, <-done)
+}
+
+func TestR13_AFailureOfResize2fsIsTold(t *testing.T) {
+	d, image := formatted(t, "ext4")
+	enlarge(t, d, image, 200<<20)
+	fake(t, "resize2fs", "echo no room >&2; exit 1")
+	c, err := d.Probe(t.Context())
+	require.NoError(t, err)
+	g, err := d.GrowOffline(t.Context(), c)
+	require.ErrorContains(t, err, "resize2fs: exit status 1: no room")
+	require.False(t, g.Grown)
+}
+
+// The share of an xfs that inodes may take stays what it was chosen to be.
+func TestR13_XFSKeepsItsInodePercentage(t *testing.T) {
+	d, image := newDevice(t, least["xfs"])
+	f := unique("xfs")
+	f.Options = options1("maxInodePercentage", "40")
+	require.NoError(t, d.Format(t.Context(), f))
+	dir := mountAt(t, d, "xfs", 0)
+	enlarge(t, d, image, 2*least["xfs"])
+	g, err := Grow(t.Context(), dir, d)
+	require.NoError(t, err)
+	require.True(t, g.Grown)
+	root, err := os.Open(dir)
+	require.NoError(t, err)
+	x, err := xfsGrower{root}.geometry()
+	require.NoError(t, errors.Join(err, root.Close()))
+	require.EqualValues(t, 40, x.imaxPct)
+}
+
+// The kernel answers a btrfs that does something else with a positive number,
+// which is neither a success nor an errno.
+func TestR13_BtrfsThatIsBusy(t *testing.T) {
+	require.ErrorIs(t, resizeAnswer(5, nil), ErrBusy)
+	require.ErrorIs(t, resizeAnswer(0, unix.EROFS), unix.EROFS)
+	require.NoError(t, resizeAnswer(0, nil))
 }
 
 func TestR13_OnlyTheRootOfItsOwnWritableMount(t *testing.T) {
@@ -158,6 +241,9 @@ func TestR13_OnlyTheRootOfItsOwnWritableMount(t *testing.T) {
 	g, err := btrfsSize(d)
 	require.NoError(t, err)
 	require.Equal(t, least["btrfs"], g, "nothing has grown")
+	require.NoError(t, unix.Mount("", otherDir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	_, err = Grow(t.Context(), otherDir, other)
+	require.ErrorIs(t, err, unix.EROFS, "also if there is nothing to grow")
 }
 
 func btrfsSize(d *Device) (int64, error) {

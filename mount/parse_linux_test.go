@@ -94,7 +94,9 @@ func FuzzMountinfo(f *testing.F) {
 			return
 		}
 		for _, i := range infos {
-			_ = fromMountinfo(i).info()
+			info := fromMountinfo(i).info()
+			require.False(t, info.SuperReadOnly && !info.ReadOnly, "nothing can be written through it")
+			require.NotContains(t, info.Options, "")
 		}
 	})
 }

@@ -24,3 +24,17 @@ func TestSized(t *testing.T) {
 	require.Empty(t, names)
 	require.False(t, whole)
 }
+
+// FuzzSized: what is listed is the name of a loop device, and not of a part of
+// one or of another file in /dev.
+func FuzzSized(f *testing.F) {
+	f.Add("major minor  #blocks  name\n\n   7        0     327680 loop0\n 259        0       1024 loop0p1\n", uint32(7), uint32(0))
+	f.Add("   7 1 9 loop1/../sda\n7 2 9 loop\n7 3 9 loop-1", uint32(7), uint32(3))
+	f.Fuzz(func(t *testing.T, table string, major, minor uint32) {
+		names, _ := sized(table, unix.Mkdev(major, minor))
+		for _, name := range names {
+			require.Regexp(t, `^loop[0-9]*$`, name)
+			require.Contains(t, table, name)
+		}
+	})
+}
