@@ -2,6 +2,7 @@ package mount
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -88,4 +89,20 @@ func TestR12_ARefusedCloneHasItsOwnKind(t *testing.T) {
 	require.Equal(t, error(unix.EEXIST), clone("xfs", unix.EEXIST))
 	require.Equal(t, error(unix.EIO), clone("btrfs", unix.EIO))
 	require.NoError(t, clone("btrfs", nil))
+}
+
+// A btrfs of two devices is not the volume's alone: what one of them loses, the
+// other cannot give back.
+func TestR3_BtrfsOfTwoDevicesIsRefused(t *testing.T) {
+	each(t, func(t *testing.T, k *Kernel) {
+		a, b := open(t, looptest.Device(t, sizes["btrfs"])), open(t, looptest.Device(t, sizes["btrfs"]))
+		out, err := exec.Command("mkfs.btrfs", "-q", "-d", "single", "-m", "single", a.Name(), b.Name()).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		at := target(t, looptest.Dir(t), "at")
+		for _, dev := range []*os.File{a, b} {
+			require.ErrorIs(t, k.Mount(t.Context(), Mount{Type: "btrfs", Device: dev}, at), ErrWrongDevice)
+			notMounted(t, k, at)
+			require.NoError(t, idle(dev))
+		}
+	})
 }
