@@ -13,6 +13,7 @@ import (
 	"github.com/csikit/csikit/csi/internal/fault"
 	"github.com/csikit/csikit/csi/internal/keyop"
 	"github.com/csikit/csikit/fs"
+	"github.com/csikit/csikit/internal/namelock"
 )
 
 // A Driver serves the CSI RPCs of one backend. Make it with [New]; its methods
@@ -23,6 +24,7 @@ type Driver struct {
 	features   features
 	log        *slog.Logger
 	operations *keyop.Table
+	locks      *namelock.Kept // among the processes of a node
 	faults     fault.Point
 	gauge      fs.Gauge // of volumes on this node
 	requests   *requestIDs
@@ -53,7 +55,7 @@ func New(name string, backend Locator, opts *Options) (*Driver, error) {
 	}
 	d := &Driver{
 		name: name, opts: o, features: f, log: o.Logger, requests: newRequestIDs(), recovery: newRecovery(o.Logger),
-		listening: make(chan struct{}),
+		listening: make(chan struct{}), locks: newLocks(o.StateDir),
 	}
 	d.operations = keyop.New(d.operationHooks())
 	return d, nil

@@ -57,24 +57,40 @@ func (d *Driver) lockAmongProcesses(ctx context.Context, op keyop.Op) (unlock fu
 }
 
 func (d *Driver) lockKey(ctx context.Context, op keyop.Op, k keyop.Key) (unlock func(), err error) {
-	file, mode := namelock.File(filepath.Join(d.opts.StateDir, lockFile)), namelock.Exclusive
+	mode := namelock.Exclusive
 	if k.Shared {
 		mode = namelock.Shared
 	}
-	unlock, err = file.TryLock(k.Name, mode)
+	unlock, err = d.locks.TryLock(k.Name, mode)
 	if errors.Is(err, os.ErrNotExist) {
 		if err = os.MkdirAll(d.opts.StateDir, 0o700); err == nil {
-			unlock, err = file.TryLock(k.Name, mode)
+			unlock, err = d.locks.TryLock(k.Name, mode)
 		}
 	}
 	if errors.Is(err, namelock.ErrLocked) {
 		d.log.InfoContext(ctx, "waiting for another process of this driver", "rpc", op.RPC, "id", op.ID, "lock", k.Name)
-		unlock, err = file.Lock(ctx, k.Name, mode)
+		unlock, err = d.locks.Lock(ctx, k.Name, mode)
 	}
 	if errors.Is(err, namelock.ErrLocked) {
 		return nil, refuse(ErrPending, "%s %s: another process of this driver works on the volume: %w", op.RPC, op.ID, err)
 	}
 	return unlock, hostError(err, "%s %s: lock %q among the processes of this driver", op.RPC, op.ID, k.Name)
+}
+
+// newLocks are the locks among the processes with this state directory. The
+// file stays open: where the disk becomes read-only, volumes can be unstaged.
+func newLocks(stateDir string) *namelock.Kept {
+	return namelock.File(filepath.Join(stateDir, lockFile)).Keep()
+}
+
+// openLocks opens the lock file of an earlier process, if there was one.
+func (d *Driver) openLocks() {
+	if d.opts.Services == ControllerService {
+		return
+	}
+	if err := d.locks.Open(); err != nil && !errors.Is(err, os.ErrNotExist) {
+		d.log.Error("nothing can be done to volumes on this node: their lock file cannot be opened", "error", err)
+	}
 }
 
 // lockFile is the name of the lock file in the state directory. It stays there.

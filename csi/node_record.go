@@ -1,6 +1,7 @@
 package csi
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 
@@ -93,6 +94,20 @@ func (r *volumeRecord) thisBoot() bool { return r != nil && r.Boot == nodestate.
 // reviving reports whether the volume is a staged share whose mount was taken
 // away because it was dead.
 func (r *volumeRecord) reviving() bool { return r.thisBoot() && r.Phase == phaseReviving }
+
+// notNoted is the error that something was not done because it cannot be written
+// down first: nobody could go on from there after a kill.
+func notNoted(id string, err error) error {
+	return hostError(err, "volume %s: not done, since it cannot be written down in the state directory (is its disk full or read-only?)", id)
+}
+
+// outdated says in the log that a record does not say any more how things are.
+// It keeps no volume on a node: what it says is checked with the kernel.
+func (d *Driver) outdated(ctx context.Context, id string, err error) {
+	if err != nil {
+		d.log.WarnContext(ctx, "what is written down about a volume is out of date", "id", id, "error", err)
+	}
+}
 
 // volumeStore is where the records of staged volumes are.
 func (d *Driver) volumeStore() nodestate.Store[volumeRecord] {

@@ -100,7 +100,7 @@ func (p *publication) bind() error {
 // note writes the target down before anything is there.
 func (p *publication) note() error {
 	p.undo.add("forget target "+p.key.Target, func(context.Context) error { return p.d.targetStore().Remove(p.key) })
-	return p.d.targetStore().SaveForBoot(p.key, targetRecord{Staging: p.stagingPath(), Volume: recordVolume(p.volume)})
+	return notNoted(p.volume.ID, p.d.targetStore().SaveForBoot(p.key, targetRecord{Staging: p.stagingPath(), Volume: recordVolume(p.volume)}))
 }
 
 // makeTarget makes the directory or the file that is mounted upon; its parent

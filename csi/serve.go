@@ -41,6 +41,7 @@ func (d *Driver) Run(ctx context.Context, endpoint string) error {
 	if err := d.checkPropagation(kubeletRoot); err != nil {
 		return fmt.Errorf("csi: %w", err)
 	}
+	d.openLocks()
 	s, err := e.listen(ctx, d.opts.SocketMode, takeover, d.log)
 	if err != nil {
 		return err
@@ -106,6 +107,7 @@ func (d *Driver) Shutdown(ctx context.Context) error {
 	left := d.operations.Shutdown(ctx)
 	d.health.end(ctx)
 	err := d.gauge.Close(ctx)
+	d.locks.Close()
 	if len(left) > 0 {
 		err = errors.Join(fmt.Errorf("csi: operations are still running: %s", list(left)), err)
 	}

@@ -169,12 +169,14 @@ func (s *staging) save() error {
 	if s.d.features.releaser == nil {
 		return s.saveForBoot()
 	}
-	return s.d.volumeStore().Save(s.key, s.record)
+	return notNoted(s.volume.ID, s.d.volumeStore().Save(s.key, s.record))
 }
 
 // saveForBoot writes down what a boot of the machine makes void: which device
 // and which mount it is. What Release needs then has been saved before Locate.
-func (s *staging) saveForBoot() error { return s.d.volumeStore().SaveForBoot(s.key, s.record) }
+func (s *staging) saveForBoot() error {
+	return notNoted(s.volume.ID, s.d.volumeStore().SaveForBoot(s.key, s.record))
+}
 
 // finish verifies by effect what is at the mount point now and completes the
 // record.

@@ -33,7 +33,8 @@ func (u *unpublication) run() error {
 	if err := u.deleteEphemeral(); err != nil {
 		return err
 	}
-	return u.d.targetStore().Remove(u.key)
+	u.d.outdated(u.ctx.Op, id, u.d.targetStore().Remove(u.key))
+	return nil
 }
 
 // unstagePrivately undoes the private mount, if this driver has such.

@@ -120,10 +120,13 @@ func (u *unstaging) refusePublished() error {
 	return refuse(ErrPending, "volume %s is still published at %s: unpublish it there first", u.key.Volume, strings.Join(used, ", "))
 }
 
-// begin writes down that the volume is being unstaged. Where the record was
-// lost, what is mounted tells which device must be free in the end.
+// begin writes down that the volume is being unstaged. If it cannot be, the
+// record of the staging must do for a repetition. Where that was lost, what is
+// mounted tells which device must be free in the end: nothing would say it after
+// the unmount if it were not written down now.
 func (u *unstaging) begin() error {
-	if u.record == nil {
+	lost := u.record == nil
+	if lost {
 		if u.record = u.adopt(); u.record == nil {
 			return nil
 		}
@@ -132,7 +135,12 @@ func (u *unstaging) begin() error {
 		return nil
 	}
 	u.record.Phase = phaseUnstaging
-	return u.d.volumeStore().SaveForBoot(u.key, *u.record)
+	err := u.d.volumeStore().SaveForBoot(u.key, *u.record)
+	if lost {
+		return notNoted(u.key.Volume, err)
+	}
+	u.d.outdated(u.ctx.Op, u.key.Volume, err)
+	return nil
 }
 
 // adopt makes a record from what is mounted, or open; nil if nothing is.
@@ -169,21 +177,18 @@ func (u *unstaging) finish() error {
 	if err := u.d.release(u.ctx.Op, volume); err != nil {
 		return err
 	}
-	if err := u.forgetTargets(); err != nil {
-		return err
-	}
-	return u.d.volumeStore().Remove(u.key)
+	u.forget()
+	return nil
 }
 
-// forgetTargets forgets targets that were never unpublished and whose mounts
-// have gone by themselves, as with a reboot.
-func (u *unstaging) forgetTargets() error {
+// forget removes the record, and those of targets that were never unpublished
+// and whose mounts have gone by themselves, as with a reboot.
+func (u *unstaging) forget() {
 	for _, target := range u.published {
-		if err := u.d.targetStore().Remove(nodestate.Key{Volume: u.key.Volume, Target: target}); err != nil {
-			return err
-		}
+		err := u.d.targetStore().Remove(nodestate.Key{Volume: u.key.Volume, Target: target})
+		u.d.outdated(u.ctx.Op, u.key.Volume, err)
 	}
-	return nil
+	u.d.outdated(u.ctx.Op, u.key.Volume, u.d.volumeStore().Remove(u.key))
 }
 
 func (u *unstaging) free() error {

@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/csikit/csikit/internal/rawfile"
 )
 
 // A Mode is how a name is locked.
@@ -37,15 +39,19 @@ type File string
 // Lock locks name, and waits for it until ctx ends; then the error wraps ctx's
 // cause and [ErrLocked]. There is no order among those who wait.
 func (f File) Lock(ctx context.Context, name string, m Mode) (unlock func(), err error) {
-	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		unlock, err := f.TryLock(name, m)
+	return wait(ctx, func() (func(), error) { return f.TryLock(name, m) })
+}
+
+func wait(ctx context.Context, try func() (func(), error)) (unlock func(), err error) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		unlock, err := try()
 		if !errors.Is(err, ErrLocked) {
 			return unlock, err
 		}
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
-		case <-time.After(wait): // the kernel cannot be asked to wait until a context ends
+		case <-time.After(pause): // the kernel cannot be asked to wait until a context ends
 		}
 	}
 }
@@ -56,14 +62,22 @@ func (f File) TryLock(name string, m Mode) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256([]byte(name))
-	offset := int64(binary.BigEndian.Uint64(sum[:]) >> 2)
-	if err := lockByte(file, offset, m); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %q in %s: %w", name, f, err), file.Close())
+	if err := lockByte(file, offset(name), m); err != nil {
+		return nil, errors.Join(f.fault(name, err), file.Close())
 	}
 	return func() { _ = file.Close() }, nil // closing unlocks
 }
 
+func (f File) fault(name string, err error) error {
+	return fmt.Errorf("lock %q in %s: %w", name, f, err)
+}
+
+// offset is where the byte of a name is.
+func offset(name string) int64 {
+	sum := sha256.Sum256([]byte(name))
+	return int64(binary.BigEndian.Uint64(sum[:]) >> 2)
+}
+
 // Open opens the lock file without locking anything: proof that locking can
 // work.
-func (f File) Open() (*os.File, error) { return os.OpenFile(string(f), os.O_RDWR|os.O_CREATE, 0o600) }
+func (f File) Open() (*os.File, error) { return rawfile.Open(string(f), os.O_RDWR|os.O_CREATE, 0o600) }

@@ -8,13 +8,19 @@ import (
 )
 
 func lockByte(f *os.File, offset int64, m Mode) error {
-	lock := unix.Flock_t{Type: unix.F_WRLCK, Start: offset, Len: 1}
+	kind := int16(unix.F_WRLCK)
 	if m == Shared {
-		lock.Type = unix.F_RDLCK
+		kind = unix.F_RDLCK
 	}
-	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock)
+	err := setLock(f, offset, kind)
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 		return ErrLocked
 	}
 	return err
+}
+
+func unlockByte(f *os.File, offset int64) error { return setLock(f, offset, unix.F_UNLCK) }
+
+func setLock(f *os.File, offset int64, kind int16) error {
+	return unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind, Start: offset, Len: 1})
 }

@@ -37,8 +37,25 @@ func newFile(t *testing.T) namelock.File {
 	return namelock.File(filepath.Join(t.TempDir(), "lock"))
 }
 
-func TestModes(t *testing.T) {
-	f := newFile(t)
+// A locker is a File or a Kept.
+type locker interface {
+	TryLock(name string, m namelock.Mode) (unlock func(), err error)
+	Lock(ctx context.Context, name string, m namelock.Mode) (unlock func(), err error)
+}
+
+// both runs a test of what the two have in common.
+func both(t *testing.T, test func(*testing.T, locker)) {
+	t.Run("File", func(t *testing.T) { test(t, newFile(t)) })
+	t.Run("Kept", func(t *testing.T) {
+		k := newFile(t).Keep()
+		t.Cleanup(k.Close)
+		test(t, k)
+	})
+}
+
+func TestModes(t *testing.T) { both(t, testModes) }
+
+func testModes(t *testing.T, f locker) {
 	one, err := f.TryLock("a", namelock.Shared)
 	require.NoError(t, err)
 	two, err := f.TryLock("a", namelock.Shared)
@@ -59,8 +76,9 @@ func TestModes(t *testing.T) {
 	three()
 }
 
-func TestLock_ExcludesWithinAProcess(t *testing.T) {
-	f := newFile(t)
+func TestLock_ExcludesWithinAProcess(t *testing.T) { both(t, testExcludesWithinAProcess) }
+
+func testExcludesWithinAProcess(t *testing.T, f locker) {
 	var inside atomic.Int32
 	var g errgroup.Group
 	for range 8 {
@@ -82,8 +100,9 @@ func TestLock_ExcludesWithinAProcess(t *testing.T) {
 	require.NoError(t, g.Wait())
 }
 
-func TestLock_EndsWithItsContext(t *testing.T) {
-	f := newFile(t)
+func TestLock_EndsWithItsContext(t *testing.T) { both(t, testEndsWithItsContext) }
+
+func testEndsWithItsContext(t *testing.T, f locker) {
 	unlock, err := f.Lock(t.Context(), "a", namelock.Exclusive)
 	require.NoError(t, err)
 	defer unlock()
