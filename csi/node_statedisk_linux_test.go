@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -14,7 +15,9 @@ import (
 )
 
 // A stateDisk is what a state directory is on, which can be made unwritable.
-type stateDisk struct{ make, forbid, allow func(t *testing.T, dir string) }
+type stateDisk struct {
+	make, forbid, allow func(t *testing.T, dir string)
+}
 
 // fullDisk has no space left.
 func fullDisk() stateDisk {
@@ -54,6 +57,7 @@ func failedDisk(t *testing.T) stateDisk {
 		},
 		allow: func(t *testing.T, dir string) {
 			require.NoError(t, unix.Unmount(dir, 0))
+			require.Eventually(t, func() bool { return holdAlone(device) == nil }, time.Minute, 10*time.Millisecond)
 			_ = exec.Command("e2fsck", "-fy", device).Run()
 			mount(t, dir)
 		},
