@@ -41,7 +41,9 @@
 //     there is no comma string in which a value could become an option.
 //     Secrets reach no argument and no error.
 //  11. R16: SELinux contexts are in effect afterwards, or the mount is undone
-//     and the caller told.
+//     and the caller told which one the file system has. One that the kernel
+//     does not take is [ErrOption]. The tests run with a loaded policy on Linux
+//     6.1 (make test-vm).
 //  12. R17: a device node is bound by the open device, so that another device
 //     which took its name is not; [Info.Rdev] tells which device it is.
 //  13. R18: /proc/self/mountinfo decides nothing on Linux 5.8 or later. From

@@ -7,9 +7,9 @@ import (
 )
 
 // Features says which interfaces of the kernel are used. The first call, or the
-// first use of k, finds out and writes it to the log. Without NewMount it also
-// removes the hidden mounts of processes that were killed, which would keep
-// devices busy.
+// first use of k, finds out and writes it to the log. It also removes the hidden
+// mounts of processes that were killed, which would keep devices busy: where
+// mount(2) is used, see mountLocal.
 func (k *Kernel) Features() Features {
 	k.once.Do(func() {
 		if k.Only != nil {
@@ -19,9 +19,7 @@ func (k *Kernel) Features() Features {
 			k.has.Exclusive = k.has.NewMount && known(fsconfig(noFD, fsconfigCreateExclusive))
 		}
 		k.logger().Info("mounts are made and found by", "interfaces", k.has.String())
-		if !k.has.NewMount {
-			k.sweep()
-		}
+		k.sweep()
 	})
 	return k.has
 }

@@ -32,7 +32,10 @@ func (c *fsContext) configure(p plan) error {
 	}
 	for _, o := range p.super {
 		err := c.set(o)
-		if err != nil && errors.Is(err, unix.EINVAL) {
+		switch {
+		case errors.Is(err, unix.EINVAL) && isContext(o.Key):
+			err = fmt.Errorf("%w: %w", errContext, err)
+		case errors.Is(err, unix.EINVAL):
 			err = fmt.Errorf("%w: the kernel refused it: %w", ErrOption, err)
 		}
 		if err != nil {

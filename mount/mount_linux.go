@@ -74,7 +74,7 @@ func (k *Kernel) mountLocal(ctx context.Context, m Mount, p *place) error {
 		return err
 	}
 	defer runtime.KeepAlive(m.Device) // the plan holds its number only
-	if k.Features().NewMount {
+	if k.Features().NewMount && !m.contextsByMount2() {
 		return k.mountNew(ctx, m, plan, p)
 	}
 	return k.mountOld(ctx, m, plan, p)

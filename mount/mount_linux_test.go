@@ -231,47 +231,6 @@ func TestR15_ValuesMayHoldCommas(t *testing.T) {
 	require.NoError(t, k.Unmount(t.Context(), at))
 }
 
-// A node without SELinux must not mount in silence what was to be labelled.
-func TestR16_ContextFailsLoudly(t *testing.T) {
-	if _, err := os.Stat("/sys/fs/selinux"); err == nil {
-		t.Skip("this node has SELinux")
-	}
-	each(t, func(t *testing.T, k *Kernel) {
-		dev, at := device(t, "ext4"), target(t, looptest.Dir(t), "at")
-		context := Option{Key: "context", Value: `"system_u:object_r:container_file_t:s0:c1,c2"`}
-		err := k.Mount(t.Context(), Mount{Type: "ext4", Device: dev, Options: []Option{context}}, at)
-		require.Error(t, err)
-		require.ErrorContains(t, err, "context")
-		notMounted(t, k, at)
-		require.NoError(t, idle(dev))
-	})
-}
-
-// What was mounted without the contexts asked for is taken away again.
-func TestR16_MissingContextIsUndone(t *testing.T) {
-	each(t, func(t *testing.T, k *Kernel) {
-		at := target(t, looptest.Dir(t), "at")
-		require.NoError(t, k.Mount(t.Context(), Mount{Type: "tmpfs", Source: "scratch"}, at))
-		err := k.checkContexts(t.Context(), []Option{{Key: "context", Value: "u:r:t:s0"}}, at)
-		require.ErrorIs(t, err, ErrOption)
-		notMounted(t, k, at)
-	})
-}
-
-// A bind mount has the context of its file system and no other.
-func TestR16_BindWithAnotherContextIsUndone(t *testing.T) {
-	each(t, func(t *testing.T, k *Kernel) {
-		dir := looptest.Dir(t)
-		source, at := target(t, dir, "source"), target(t, dir, "at")
-		require.NoError(t, k.Mount(t.Context(), Mount{Type: "tmpfs", Source: "scratch"}, source))
-		err := k.Bind(t.Context(), Binding{Source: source, Target: at, Options: []Option{{Key: "context", Value: "u:r:t:s0"}}})
-		require.ErrorIs(t, err, ErrOption)
-		require.ErrorContains(t, err, "context=u:r:t:s0")
-		notMounted(t, k, at)
-		require.NoError(t, k.Unmount(t.Context(), source))
-	})
-}
-
 func TestMount_Tmpfs(t *testing.T) {
 	each(t, func(t *testing.T, k *Kernel) {
 		at := target(t, looptest.Dir(t), "at")

@@ -2,6 +2,7 @@ package mount
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -29,6 +30,9 @@ func (k *Kernel) mountOld(ctx context.Context, m Mount, plan plan, p *place) (er
 	crashpoint.Step("mount.create")
 	if err := unix.Mount(plan.source, h.node, m.Type, flags, data); err != nil {
 		err = clone(m.Type, err)
+		if errors.Is(err, unix.EINVAL) && h.refusesContexts(plan.super) {
+			err = fmt.Errorf("%w: %w", errContext, err)
+		}
 		return fmt.Errorf("mount(2) with options %v: %w; the kernel's log may say more", plan.super, err)
 	}
 	if m.Device != nil {

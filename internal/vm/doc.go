@@ -7,4 +7,7 @@
 // (guest.sh). On a machine that has what a test needs it runs there as well;
 // elsewhere it is skipped with the reason. In the virtual machine nothing that a
 // test needs may be missing: that is a failure.
+//
+// Tests of SELinux contexts run in a second machine, whose kernel has SELinux and
+// a small policy of our own (selinux.cil).
 package vm

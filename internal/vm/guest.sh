@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
-# Runs in the virtual machine: for each line of $VM_OUT/packages, a package and
+# Runs in the virtual machine: for each line of $VM_OUT/$2, a package and
 # a pattern for -test.run, its test binary in $VM_OUT, in the folder of the
-# package, below the source tree $1. Writes
+# package, below the source tree $1. Adds to
 # $VM_OUT/summary, and fails if a test fails, if a device, a mount or a process
 # in state D is left behind, or if the kernel has complained.
 set -uo pipefail
-tree=$1 failed=0
+tree=$1 list=$2 failed=0
 export CSIKIT_CRASH_DRIVER=$VM_OUT/driver CSIKIT_CRASH_SAMPLE=${CSIKIT_CRASH_SAMPLE:-10}
 printf 'booted after %s s: Linux %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$(uname -r)"
+
+# A kernel that was booted with SELinux has no policy yet. Loading ours leaves it
+# permissive: what is tested are contexts, not rules.
+if grep -q selinuxfs /proc/filesystems; then
+	mount -t selinuxfs selinuxfs /sys/fs/selinux && dd if="$VM_OUT/policy" of=/sys/fs/selinux/load bs=1M status=none || exit 1
+	export CSIKIT_VM_SELINUX=1
+fi
 
 count() { grep -c "^ *--- $1" "$log"; }
 
@@ -43,5 +50,5 @@ while read -r package pattern; do
 	fi
 	printf '%-22s %s  %4d passed %3d failed %3d skipped  %4d s\n' "$package" "$([ "$status" = 0 ] && echo ok || echo FAIL)" \
 		"$(count PASS)" "$(count FAIL)" "$(count SKIP)" $((SECONDS - began)) | tee -a "$VM_OUT/summary"
-done <"$VM_OUT/packages"
+done <"$VM_OUT/$list"
 exit $failed

@@ -235,13 +235,20 @@ func (n *node) must(what string, rpc func(context.Context) error) {
 // refused runs an RPC that has to fail, and returns its code.
 func (n *node) refused(what string, rpc func(context.Context) error) codes.Code {
 	n.Helper()
+	code, _ := n.refusedWith(what, rpc)
+	return code
+}
+
+// refusedWith is refused, and returns the message, too.
+func (n *node) refusedWith(what string, rpc func(context.Context) error) (codes.Code, string) {
+	n.Helper()
 	ctx, cancel := context.WithTimeout(n.Context(), patient)
 	defer cancel()
 	err := rpc(ctx)
 	require.Error(n, err, what)
 	require.NotEqual(n, codes.DeadlineExceeded, status.Code(err), "%s must be answered: %v", what, err)
 	n.Logf("%s: %v", what, err)
-	return status.Code(err)
+	return status.Code(err), err.Error()
 }
 
 // cycle uses a volume that has no fault, as a pod does. It is how a test sees

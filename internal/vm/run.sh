@@ -2,7 +2,7 @@
 # Runs a command as root in a throw-away virtual machine that sees this
 # machine's files.
 #
-#   run.sh [-m MiB] [-t SECONDS] [-d SERIAL=SIZE]... -- COMMAND [ARG...]
+#   run.sh [-m MiB] [-t SECONDS] [-d SERIAL=SIZE]... [-a PARAMETERS] -- COMMAND [ARG...]
 #
 # The guest boots Debian's newest kernel: it has all capabilities, device-mapper,
 # NVMe, scsi_debug, ext4, xfs, btrfs, whatever this machine has. Its root is this
@@ -12,6 +12,7 @@
 #
 # -d adds an NVMe disk with this serial. The command can plug and unplug more by
 # itself: the guest's virtio port csikit.qmp is QEMU's own monitor.
+# -a adds to the parameters of the kernel: "security=selinux".
 #
 # The command's output is written to standard output, its exit status is this
 # script's. 124: the time limit was hit; 125: the machine could not be started,
@@ -22,12 +23,13 @@
 # times slower than the host.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
-mem=3072 limit=900 disks=()
-while getopts m:t:d: option; do
+mem=3072 limit=900 disks=() parameters=
+while getopts m:t:d:a: option; do
 	case $option in
 	m) mem=$OPTARG ;;
 	t) limit=$OPTARG ;;
 	d) disks+=("$OPTARG") ;;
+	a) parameters=$OPTARG ;;
 	*) exit 125 ;;
 	esac
 done
@@ -146,7 +148,7 @@ boot() {
 	# is connected to itself, so that the guest has it at a virtio port.
 	timeout -k 10 "$limit" qemu-system-x86_64 -accel "${VM_ACCEL:-tcg}" -cpu max -m "$mem" -smp 2 \
 		-display none -monitor none -serial stdio -no-reboot -nic none \
-		-kernel "$cache/root/boot/vmlinuz-$version" -initrd "$dir/initrd.gz" -append "console=ttyS0 panic=-1 mitigations=off cryptomgr.notests quiet loglevel=${VM_LOGLEVEL:-3}" \
+		-kernel "$cache/root/boot/vmlinuz-$version" -initrd "$dir/initrd.gz" -append "console=ttyS0 panic=-1 mitigations=off cryptomgr.notests quiet loglevel=${VM_LOGLEVEL:-3} $parameters" \
 		-chardev "socket,id=monitor,path=$dir/qmp.sock,server=on,wait=off" -mon chardev=monitor,mode=control \
 		-chardev "socket,id=guest,path=$dir/qmp.sock" -device virtio-serial-pci -device virtserialport,chardev=guest,name=csikit.qmp \
 		-device virtio-rng-pci -drive "file=$dir/tmp.img,if=virtio,format=raw,cache=unsafe" "${args[@]}" \
