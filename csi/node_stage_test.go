@@ -150,6 +150,22 @@ func TestRuling26_TheContextIsUnquoted(t *testing.T) {
 	}
 }
 
+// TestR16_AnotherContextIsRefused: one file system has one context. The CO is
+// told which one it has.
+func TestR16_AnotherContextIsRefused(t *testing.T) {
+	n, _ := newNode(t, &groupFake{})
+	stage := func(flags ...string) error {
+		return n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
+			r.VolumeCapability = mountAccess(csi.SingleNodeMultiWriter, "", flags...)
+		})
+	}
+	require.NoError(t, stage("context=u:r:t:s0:c1,c2"))
+	n.want(codes.AlreadyExists, stage("context=u:r:t:s0:c1,c3"), "context=u:r:t:s0:c1,c2, not context=u:r:t:s0:c1,c3")
+	n.want(codes.AlreadyExists, stage(), "context=u:r:t:s0:c1,c2", "not none")
+	require.NoError(t, n.unstage("v"))
+	n.nothingLeft()
+}
+
 type groupFake struct{ nodeFake }
 
 func (f *groupFake) Traits() csi.Traits {

@@ -80,6 +80,30 @@ func testR4FlagsAreCompared(t *testing.T, only *mount.Features) {
 	require.NoError(t, n.unstage("v"))
 }
 
+// TestR4_ARefusedStageIsNotWrittenDown: where it was lost for what a volume was
+// staged, a stage that does not fit what is mounted leaves the one that does
+// possible.
+func TestR4_ARefusedStageIsNotWrittenDown(t *testing.T) {
+	looptest.NeedRoot(t)
+	n, _ := newLoopNode(t, "v")
+	stage := func(flags ...string) error {
+		return n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
+			r.VolumeCapability = mountAccess(csi.SingleNodeMultiWriter, "", flags...)
+		})
+	}
+	require.NoError(t, stage("nosuid"))
+	for _, restart := range []func(){func() {}, n.restart} {
+		require.NoError(t, os.RemoveAll(n.opts.StateDir))
+		n.want(codes.AlreadyExists, stage("noexec"), "noexec")
+		restart()
+		require.NoError(t, stage("nosuid"))
+		n.want(codes.AlreadyExists, stage("noexec"), "mount_flags: nosuid, not noexec")
+		require.NoError(t, stage("nosuid"), "again")
+	}
+	require.NoError(t, n.unstage("v"))
+	n.nothingLeft()
+}
+
 // TestR4_AStackIsNotSuccess: of mounts on top of each other only the topmost
 // shows, and a retry must not take the stack for its own mount.
 func TestR4_AStackIsNotSuccess(t *testing.T) { eachKernel(t, testR4AStackIsNotSuccess) }

@@ -40,6 +40,8 @@ type staging struct {
 	// mounted is what was at the mount point when the call began; nil if
 	// nothing was.
 	mounted *mount.Info
+	// lost says that it is staged already, but not written down.
+	lost bool
 	// proveAgain proves the device that Locate found once more.
 	proveAgain func() error
 }
@@ -192,6 +194,9 @@ func (s *staging) finish(verify func(mount.Info) error) error {
 		return nil
 	}
 	s.record.Phase, s.record.Mount = phaseStaged, recordMount(info)
+	if s.lost {
+		return s.save()
+	}
 	return s.saveForBoot()
 }
 

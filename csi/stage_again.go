@@ -3,9 +3,11 @@ package csi
 import (
 	"errors"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/csikit/csikit/csi/internal/nodestate"
+	"github.com/csikit/csikit/csi/internal/redact"
 	"github.com/csikit/csikit/mount"
 )
 
@@ -31,6 +33,19 @@ func (s *staging) stagedOtherwise(prior *volumeRecord) error {
 	return refuse(ErrExists, "volume %s is staged at %s as %s", s.volume.ID, s.path, accessType(prior.Volume.Access))
 }
 
+// words are options as messages show them: those of an earlier request may hold
+// a password, too.
+func words(options []Option) string {
+	if len(options) == 0 {
+		return "none"
+	}
+	var list []string
+	for _, o := range options {
+		list = append(list, redact.MountFlag(o.String()))
+	}
+	return strings.Join(list, " ")
+}
+
 func accessType(a Access) string {
 	if a.Block {
 		return "a raw device"
@@ -41,9 +56,10 @@ func accessType(a Access) string {
 // beginAgain compares the request with the one that the volume was staged
 // for. Nothing of what is there is this call's own, so nothing is undone.
 func (s *staging) beginAgain(prior *volumeRecord) error {
-	if !prior.thisBoot() { // lost: what is mounted is compared with what Locate says
+	if !prior.thisBoot() { // lost: what is mounted is compared with what Locate says, and written down if it is that
 		s.record = volumeRecord{Phase: phaseStaging, Boot: nodestate.BootID(), Path: s.path, Volume: recordVolume(s.volume)}
-		return s.save()
+		s.lost = true
+		return nil
 	}
 	s.record = *prior
 	if what := incompatible(prior.Volume.Access, s.volume.Access); what != "" {
@@ -63,7 +79,7 @@ func incompatible(have, want Access) string {
 	case have.Group != want.Group:
 		return "volume_mount_group: " + have.Group
 	case !slices.Equal(have.Options, concealed(want.Options)):
-		return "set of mount_flags"
+		return "set of mount_flags: " + words(have.Options) + ", not " + words(want.Options)
 	case have.FSType != want.FSType && have.FSType != "" && want.FSType != "":
 		return "fs_type: " + have.FSType + ", not " + want.FSType
 	}
