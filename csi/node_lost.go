@@ -70,6 +70,9 @@ func (d *Driver) adoptEncryption(r *volumeRecord) bool {
 	if err != nil {
 		return false
 	}
-	r.Encrypted, r.Mapping, r.Device = true, r.Device, &recordedDevice{Number: below}
+	r.Encrypted, r.Mapping, r.Device = true, r.Device, nil
+	if below != 0 {
+		r.Device = &recordedDevice{Number: below}
+	}
 	return true
 }

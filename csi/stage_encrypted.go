@@ -107,8 +107,12 @@ func (s *staging) findDecrypted(device *fs.Device, l fs.LUKS) (*fs.Device, error
 	if err != nil {
 		return nil, hostError(err, "volume %s: find its open encryption", s.volume.ID)
 	}
-	if !s.record.Encrypted { // lost; finish writes it down once it is verified
-		s.record.Encrypted, s.record.Mapping = true, recordMapping(content)
+	switch found := recordMapping(content); {
+	case !s.record.Encrypted: // lost; finish writes it down once it is verified
+		s.record.Encrypted, s.record.Mapping = true, found
+	case s.volume.Access.Block && !s.record.Mapping.is(found): // the number alone tells little: see compareDevice
+		err := s.stale("an encryption that is open anew, by somebody else, as device " + majorMinor(found.Number))
+		return nil, errors.Join(err, content.Close())
 	}
 	if err := device.GrowLUKS(s.ctx.Op, l); err != nil {
 		return nil, errors.Join(hostError(err, "volume %s: grow its encryption", s.volume.ID), content.Close())

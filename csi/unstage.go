@@ -192,13 +192,16 @@ func (u *unstaging) forget() {
 }
 
 func (u *unstaging) free() error {
-	if u.record.Device == nil || !u.record.thisBoot() {
+	if !u.record.thisBoot() {
 		return nil
 	}
 	if u.record.Encrypted {
 		if err := u.d.closeEncryption(u.ctx.Op, u.key.Volume); err != nil {
 			return err
 		}
+	}
+	if u.record.Device == nil {
+		return nil
 	}
 	err := u.d.freeDevice(u.ctx.Op, u.key.Volume, u.record.Device)
 	if errors.Is(err, syscall.ENXIO) && u.record.Mount != nil {

@@ -82,8 +82,8 @@ func (d *Device) FindLUKS(l LUKS) (*Device, error) {
 }
 
 // BelowLUKS returns the number of the device that the volume's open mapping is
-// over, for whoever has lost it. The error wraps [os.ErrNotExist] if it is not
-// open.
+// over, for whoever has lost it; 0 if that device has gone. The error wraps
+// [os.ErrNotExist] if no mapping is open.
 func BelowLUKS(l LUKS) (uint64, error) {
 	found, err := mappings(func(_, uuid string) bool { return l.owns(uuid) })
 	if err != nil {
@@ -93,6 +93,9 @@ func BelowLUKS(l LUKS) (uint64, error) {
 		if len(m.below) == 1 {
 			return m.below[0], nil
 		}
+	}
+	if len(found) > 0 {
+		return 0, nil
 	}
 	return 0, fmt.Errorf("no mapping %s is open: %w", l.name(), os.ErrNotExist)
 }
