@@ -45,8 +45,8 @@ func (b *Backend) Locate(ctx context.Context, v csi.NodeVolume) (csi.Source, err
 			return nil, err
 		}
 		if pace.Sleep(wait, devicePoll) != nil {
-			return nil, fmt.Errorf("%w: volume %s is attached, but its disk did not appear within %v: %w (look at dmesg and at lsblk -o NAME,SERIAL; if the instance shows no new disk, detach the volume)",
-				csi.ErrUnavailable, v.ID, b.o.DeviceTimeout, err)
+			return nil, fmt.Errorf("%w: volume %s is attached, but its disk did not appear within %v: %s (look at dmesg and at lsblk -o NAME,SERIAL; if the instance shows no new disk, detach the volume)",
+				csi.ErrUnavailable, v.ID, b.o.DeviceTimeout, err.Error()) // not wrapped: it may still appear, and NOT_FOUND would be final
 		}
 	}
 }

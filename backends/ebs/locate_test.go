@@ -1,9 +1,11 @@
 package ebs
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,6 +22,18 @@ func disks(t *testing.T, serials map[string]string) finder {
 	}
 	require.NoError(t, os.MkdirAll(filepath.Join(s.Sys, "block"), 0o755))
 	return s
+}
+
+// A disk that does not appear in time may do so later: the answer must not be
+// one that the kubelet takes for final.
+func TestLocate_ADiskThatIsLate(t *testing.T) {
+	find := func(context.Context, csi.NodeVolume) (csi.Device, error) { return csi.Device{}, csi.ErrNotFound }
+	b, err := New(Options{FindDevice: find, DeviceTimeout: time.Millisecond})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, b.Close()) }()
+	_, err = b.Locate(t.Context(), csi.NodeVolume{ID: "vol-0123456789abcdef0"})
+	require.ErrorIs(t, err, csi.ErrUnavailable)
+	require.NotErrorIs(t, err, csi.ErrNotFound)
 }
 
 func TestR2_DiskIsFoundByItsSerial(t *testing.T) {
