@@ -133,6 +133,7 @@ func (e *expanding) grow(ctx context.Context, device *fs.Device, record *volumeR
 // growEncrypted makes the content of the encryption as large as its device.
 func (e *expanding) growEncrypted(ctx context.Context, device *fs.Device, record *volumeRecord) error {
 	l := e.d.luks(e.expansion.ID)
+	l.ReadOnly = record.Volume.Access.Mode.ReadOnly()
 	if err := device.GrowLUKS(ctx, l); err != nil {
 		return refuse(ErrUnavailable, "volume %s: %w", e.expansion.ID, err)
 	}

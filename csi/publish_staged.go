@@ -93,11 +93,21 @@ func (p *publication) proveDecrypted(device *fs.Device, record *volumeRecord) er
 		return refuse(ErrInUse, "volume %s: %w; unstage it first", p.volume.ID, err)
 	}
 	if record.Mapping.is(recordMapping(content)) {
-		err = p.guardDevice(record, content)
+		err = p.guardDecrypted(device, content, record)
 	} else {
 		err = refuse(ErrInUse, "volume %s: its encryption is open as device %s now, which is not what was staged; unstage it first", p.volume.ID, majorMinor(content.Number()))
 	}
 	return errors.Join(err, content.Close())
+}
+
+// guardDecrypted is guardDevice for the content of an encryption. What could not
+// grow while it was published readonly does so for the next writer.
+func (p *publication) guardDecrypted(device, content *fs.Device, record *volumeRecord) error {
+	guarded := record.Mapping.MadeReadOnly
+	if err := p.guardDevice(record, content); err != nil || !guarded || p.volume.ReadOnly {
+		return err
+	}
+	return hostError(device.GrowLUKS(p.ctx.Op, p.d.luks(p.volume.ID)), "volume %s: grow its encryption", p.volume.ID)
 }
 
 // reviveShare mounts a dead share again, once for all publishes that find it

@@ -114,7 +114,7 @@ func (s *staging) findDecrypted(device *fs.Device, l fs.LUKS) (*fs.Device, error
 		err := s.stale("an encryption that is open anew, by somebody else, as device " + majorMinor(found.Number))
 		return nil, errors.Join(err, content.Close())
 	}
-	if err := device.GrowLUKS(s.ctx.Op, l); err != nil {
+	if err := device.GrowLUKS(s.ctx.Op, l); err != nil && !errors.Is(err, fs.ErrSetReadOnly) { // then the next writer's publish does it
 		return nil, errors.Join(hostError(err, "volume %s: grow its encryption", s.volume.ID), content.Close())
 	}
 	return content, nil

@@ -102,6 +102,10 @@ func BelowLUKS(l LUKS) (uint64, error) {
 
 // GrowLUKS makes the open mapping of the volume as large as d allows. The
 // passphrase is not needed: see the decision on LUKS.
+//
+// A mapping that [Device.SetReadOnly] has made read-only, and l has not, stays as
+// it is, and the error wraps [ErrSetReadOnly]: cryptsetup would load its new
+// table read-only, which nothing but closing the mapping takes back.
 func (d *Device) GrowLUKS(ctx context.Context, l LUKS) error {
 	top, err := d.FindLUKS(l)
 	if err != nil {
@@ -119,6 +123,9 @@ func (d *Device) GrowLUKS(ctx context.Context, l LUKS) error {
 	name, err := top.Sysfs("dm/name")
 	if err != nil {
 		return err
+	}
+	if readOnly, err := top.ReadOnly(); err != nil || readOnly && !l.ReadOnly {
+		return errors.Join(err, fmt.Errorf("grow mapping %s over %s: %w", name, d, ErrSetReadOnly))
 	}
 	if err := cryptsetup(ctx, "", nil, "resize", "--disable-keyring", name); err != nil {
 		return fmt.Errorf("grow mapping %s over %s: %w", name, d, err)

@@ -25,6 +25,9 @@ var (
 	// fails, and that the device was let go nevertheless: the kernel keeps
 	// nothing that a retry could write.
 	ErrLost = errors.New("data could not be written and is lost")
+	// ErrSetReadOnly says that a mapping cannot grow now: it was opened for
+	// writing, and is set read-only at present.
+	ErrSetReadOnly = errors.New("set read-only")
 	// ErrTooSmall says that the device is smaller than what it should hold.
 	ErrTooSmall = errors.New("device is smaller than required")
 )

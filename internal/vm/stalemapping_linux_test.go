@@ -209,15 +209,20 @@ func TestR5_AnEncryptedRawDeviceForReaders(t *testing.T) {
 	}
 	a.must("publish readonly", a.publish("pod", true))
 	require.Error(t, a.writes("pod", "x"))
+	expand := func(ctx context.Context) error { return a.expand(ctx, "a", 96*mib) }
 	a.grow(lower, 32*mib)
-	a.must("expand", func(ctx context.Context) error { return a.expand(ctx, "a", 96*mib) })
-	require.Error(t, a.writes("pod", "x"), "the mapping has been resized")
-	a.grow(lower, 32*mib)
+	require.Equal(t, codes.Unavailable, a.refused("expand", expand), "what is resized now could never be written again")
 	a.must("stage again", a.stage)
 	require.Error(t, a.writes("pod", "x"), "once more")
 	a.must("publish again", a.publish("pod", true))
 	a.reads("pod", "of a")
 	a.must("unpublish", a.unpublish("pod"))
+	writer("written 1")
+	require.Equal(t, int64(80*mib), a.contentSize(), "the publish for a writer has made it grow")
+	a.must("expand", expand)
+	a.grow(lower, 32*mib)
+	a.must("expand", expand)
+	require.Equal(t, int64(112*mib), a.contentSize())
 	writer("written 1")
 	a.must("publish readonly", a.publish("pod", true))
 	a.must("unpublish", a.unpublish("pod"))
@@ -244,6 +249,14 @@ func TestR5_AnEncryptedRawDeviceForReaders(t *testing.T) {
 	a.must("unstage", a.unstage)
 	require.NoError(t, exclusive(t, lower))
 	a.nothingLeft()
+}
+
+// contentSize is the size of the device that is staged.
+func (v rawEncrypted) contentSize() int64 {
+	v.Helper()
+	usage, err := v.stats(v.Context(), v.id, v.staging(v.id))
+	require.NoError(v, err)
+	return usage.GetTotal()
 }
 
 // grow makes the device below larger.
