@@ -74,8 +74,10 @@ func TestCrash_LUKS(t *testing.T) {
 		}
 	} else {
 		for _, s := range encryptedSequences {
+			began := kills
 			for at := 1; kill(s.sequence, at); at++ {
 			}
+			t.Logf("%v: %d crash points", s.sequence, kills-began)
 		}
 	}
 	require.Positive(t, kills)

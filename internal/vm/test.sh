@@ -8,15 +8,16 @@
 # policy (selinux.cil); the first one has no SELinux, as Debian has none.
 #
 # A pattern chooses the tests of a package by name, VM_RUN those of the others;
-# VM_TIMEOUT (seconds) is for the whole run. A package that fails, or one that
-# skips a test which the machine should be able to run, does not stop the others.
+# VM_TIMEOUT (seconds) is for each machine, VM_TEST_TIMEOUT (40m) for a package.
+# A package that fails, or one that skips a test which the machine should be able
+# to run, does not stop the others.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 command -v go >/dev/null || { echo "test-vm: Go is missing: https://go.dev/dl/" >&2; exit 1; }
 packages=("$@")
 [ ${#packages[@]} -gt 0 ] || packages=(./mount ./fs ./internal/loopdev ./internal/freeze ./internal/image ./csi ./csi/csitest/sanity ./backends/local ./internal/vm
-	./internal/crashtest=LUKS selinux:./mount selinux:./internal/vm=SELinux)
+	./internal/crashtest=LUKS selinux:./mount=R16 selinux:./internal/vm=SELinux)
 
 VM_OUT=$(mktemp -d "${TMPDIR:-/tmp}/csikit-test-vm.XXXXXX")
 export VM_OUT
@@ -48,7 +49,7 @@ machine() { # LIST PARAMETERS
 	local failed=0
 	[ -e "$VM_OUT/$1" ] || return 0
 	"$here/run.sh" -m "${VM_MEMORY:-3072}" -t "${VM_TIMEOUT:-7200}" -d csikitA=1G -d csikitB=1G -a "$2" \
-		-- env CSIKIT_CRASH_SAMPLE="${CSIKIT_CRASH_SAMPLE:-}" bash "$here/guest.sh" "$PWD" "$1" || failed=$?
+		-- env CSIKIT_CRASH_SAMPLE="${CSIKIT_CRASH_SAMPLE:-}" VM_TEST_TIMEOUT="${VM_TEST_TIMEOUT:-}" bash "$here/guest.sh" "$PWD" "$1" || failed=$?
 	[ "$failed" -le "$status" ] || status=$failed
 }
 machine packages ""
