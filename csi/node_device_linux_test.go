@@ -287,9 +287,11 @@ func writableAgain(t *testing.T, path string) {
 
 func TestRuling3_DeviceFileSystemOfManyWriters(t *testing.T) {
 	n, backend := newLoopNode(t, "v")
-	n.want(codes.FailedPrecondition, n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
-		r.VolumeCapability = mountAccess(csi.MultiNodeMultiWriter, "")
-	}), "MULTI_NODE_MULTI_WRITER")
+	for _, mode := range []csi.AccessMode{csi.MultiNodeMultiWriter, csi.MultiNodeSingleWriter} {
+		n.want(codes.FailedPrecondition, n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
+			r.VolumeCapability = mountAccess(mode, "")
+		}), mode.String())
+	}
 	require.Empty(t, backend.device(t, "v"))
 }
 

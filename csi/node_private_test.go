@@ -115,6 +115,19 @@ func TestRuling28_PerPod(t *testing.T) {
 	n.nothingLeft()
 }
 
+// TestRuling28_PerPodIsForShares: a device that is not staged has nobody who
+// proves at the end that it is free.
+func TestRuling28_PerPodIsForShares(t *testing.T) {
+	backend := &perPodFake{}
+	n, table := newNode(t, backend)
+	backend.set(func(context.Context, csi.NodeVolume) (csi.Source, error) {
+		return csi.Device{Path: "/dev/null", Anonymous: "a test"}, nil
+	})
+	n.want(codes.FailedPrecondition, n.publish("v", n.path("pod/mount"), ofPod("p1")), "must locate shares")
+	require.Empty(t, table.Mounts())
+	n.nothingLeft()
+}
+
 func TestRuling28_PopulateBeforeVisible(t *testing.T) {
 	backend := &populatingFake{}
 	n, table := newNode(t, backend)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -58,7 +59,12 @@ func TestRule22_PublishTable(t *testing.T) {
 			}
 			require.NoError(t, n.publish("v", one, test.first))
 			n.restart()
-			n.want(test.want, n.publish("v", two, test.second))
+			err := n.publish("v", two, test.second)
+			n.want(test.want, err)
+			if _, other, ok := strings.Cut(test.name, "T1=T2 other "); ok {
+				require.ErrorContains(t, err, "another")
+				require.ErrorContains(t, err, other)
+			}
 			require.Len(t, mountedAt(table, one), 1)
 			if test.want == codes.FailedPrecondition {
 				require.NoFileExists(t, two)
@@ -67,6 +73,18 @@ func TestRule22_PublishTable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRule22_AnotherStagingPath is another request.
+func TestRule22_AnotherStagingPath(t *testing.T) {
+	n, table := newNode(t, &nodeFake{})
+	require.NoError(t, n.stage("v"))
+	target := n.path("pod/mount")
+	require.NoError(t, n.publish("v", target))
+	n.want(codes.AlreadyExists, n.publish("v", target, func(r *csipb.NodePublishVolumeRequest) {
+		r.StagingTargetPath = n.stagingPath("elsewhere")
+	}), "staging_target_path")
+	require.Len(t, mountedAt(table, target), 1)
 }
 
 // TestRuling29_TargetsAreAskedOfTheKernel: an entry of the index whose mount

@@ -15,7 +15,7 @@ import (
 )
 
 func TestRule26_StatsOfWhatIsNotThere(t *testing.T) {
-	n, _ := newNode(t, &nodeFake{})
+	n, table := newNode(t, &nodeFake{})
 	stats := func(id, path string) error {
 		_, err := n.NodeGetVolumeStats(t.Context(), &csipb.NodeGetVolumeStatsRequest{VolumeId: id, VolumePath: path})
 		return err
@@ -30,6 +30,8 @@ func TestRule26_StatsOfWhatIsNotThere(t *testing.T) {
 	n.want(codes.NotFound, stats("other", target), "other")
 	require.NoError(t, n.unpublish("v", target))
 	n.want(codes.NotFound, stats("v", target))
+	require.NoError(t, table.Unmount(t.Context(), n.stagingPath("v")))
+	n.want(codes.NotFound, stats("v", n.stagingPath("v")), "nothing is mounted")
 }
 
 // TestR14_StatsNeverQueue: they are answered while the volume is held.

@@ -47,6 +47,33 @@ func TestRule19_StageAgain(t *testing.T) {
 	}), n.stagingPath("v"))
 }
 
+// TestRule19_IncompatibleShares: a share tells little of how it is mounted, so
+// that the request is compared with the one that it was staged for.
+func TestRule19_IncompatibleShares(t *testing.T) {
+	of := func(mode csi.AccessMode, fstype, group string) func(*csipb.NodeStageVolumeRequest) {
+		capability := mountAccess(mode, fstype)
+		capability.GetMount().VolumeMountGroup = group
+		return func(r *csipb.NodeStageVolumeRequest) { r.VolumeCapability = capability }
+	}
+	for name, test := range map[string]struct {
+		first, second func(*csipb.NodeStageVolumeRequest)
+		text          string
+	}{
+		"a reader's, for a writer": {of(csi.SingleNodeReaderOnly, "", ""), of(csi.SingleNodeMultiWriter, "", ""), "access mode"},
+		"another file system":      {of(csi.SingleNodeMultiWriter, "nfs", ""), of(csi.SingleNodeMultiWriter, "cifs", ""), "fs_type: nfs, not cifs"},
+		"another group":            {of(csi.SingleNodeMultiWriter, "", "1000"), of(csi.SingleNodeMultiWriter, "", "2000"), "volume_mount_group: 1000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, table := newNode(t, &groupFake{})
+			require.NoError(t, n.stage("v", test.first))
+			n.want(codes.AlreadyExists, n.stage("v", test.second), test.text)
+			require.Len(t, mountedAt(table, n.stagingPath("v")), 1)
+			require.NoError(t, n.unstage("v"))
+			n.nothingLeft()
+		})
+	}
+}
+
 func TestRule19_UnsupportedCapability(t *testing.T) {
 	n, table := newNode(t, &nodeFake{})
 	n.want(codes.FailedPrecondition, n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
