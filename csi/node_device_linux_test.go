@@ -287,13 +287,20 @@ func writableAgain(t *testing.T, path string) {
 
 func TestRuling3_DeviceFileSystemOfManyWriters(t *testing.T) {
 	n, backend := newLoopNode(t, "v")
+	n.backend = &everyMode{backend}
+	n.restart()
 	for _, mode := range []csi.AccessMode{csi.MultiNodeMultiWriter, csi.MultiNodeSingleWriter} {
 		n.want(codes.FailedPrecondition, n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
 			r.VolumeCapability = mountAccess(mode, "")
-		}), mode.String())
+		}), mode.String(), "destroy each other's data")
 	}
 	require.Empty(t, backend.device(t, "v"))
 }
+
+// everyMode offers what no file system on a device can do.
+type everyMode struct{ *loopFake }
+
+func (*everyMode) Traits() csi.Traits { return (&nodeFake{}).Traits() }
 
 // TestR4_WhatIsMountedIsCompared: with what was staged, not taken for it.
 func TestR4_WhatIsMountedIsCompared(t *testing.T) { eachKernel(t, testR4WhatIsMountedIsCompared) }
