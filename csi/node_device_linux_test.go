@@ -117,6 +117,8 @@ func TestR17_AReplacedDeviceIsNotPublished(t *testing.T) {
 	n.want(codes.FailedPrecondition, n.publish("v", n.path("pod/device"), func(r *csipb.NodePublishVolumeRequest) {
 		r.VolumeCapability = rawAccess(csi.SingleNodeWriter)
 	}), "gone")
+	_, err := n.NodeExpandVolume(t.Context(), &csipb.NodeExpandVolumeRequest{VolumeId: "v", VolumePath: n.stagingPath("v")})
+	n.want(codes.Unavailable, err, "gone") // a final error would end the resize for good (ruling 18)
 	require.NoError(t, n.unstage("v"))
 	require.NoError(t, backend.Release(t.Context(), csi.NodeVolume{ID: "other"}))
 }

@@ -93,6 +93,8 @@ func TestR4_AHalfStagedVolumeIsNotPublished(t *testing.T) {
 	n.want(codes.Unavailable, n.stage("v"), "strange")
 	require.Equal(t, 1, n.mounts(), "the retry goes on from there")
 	n.want(codes.FailedPrecondition, n.publish("v", n.path("pod/mount")), "has not succeeded")
+	_, err := n.NodeExpandVolume(t.Context(), &csipb.NodeExpandVolumeRequest{VolumeId: "v", VolumePath: n.stagingPath("v")})
+	n.want(codes.Unavailable, err, "not staged")
 	l.fail = nil
 	require.NoError(t, n.stage("v"))
 	require.NoError(t, n.publish("v", n.path("pod/mount")))

@@ -49,6 +49,7 @@ func (f *populatingFake) Populate(_ context.Context, dir string, v csi.NodeVolum
 type ephemeralFake struct {
 	nodeFake
 	ids     map[string]bool
+	deleted []string
 	damaged error // of EphemeralVolumes
 	all     sync.Mutex
 }
@@ -64,6 +65,7 @@ func (f *ephemeralFake) DeleteEphemeral(_ context.Context, v csi.NodeVolume) err
 	f.all.Lock()
 	defer f.all.Unlock()
 	delete(f.ids, v.ID)
+	f.deleted = append(f.deleted, v.ID)
 	return nil
 }
 
@@ -154,6 +156,9 @@ func TestRuling28_PopulateBeforeVisible(t *testing.T) {
 	backend.fail = csi.ErrFailed
 	n.want(codes.Internal, n.publish("v", target, ofPod("p1"), readonly))
 	require.Len(t, mountedAt(table, target), 1, "undo removes only what this call made")
+	for _, e := range table.Mounts() {
+		require.DirExists(t, e.Target)
+	}
 	n.want(codes.Internal, n.publish("v", n.path("new/mount"), ofPod("p2"), readonly))
 	require.NoFileExists(t, n.path("new/mount"))
 	require.NoError(t, n.unpublish("v", target))
@@ -180,6 +185,33 @@ func TestRuling30_Ephemeral(t *testing.T) {
 	require.NoError(t, n.unstage("v"))
 	require.Empty(t, table.Mounts())
 	n.nothingLeft()
+}
+
+// TestRuling30_OnlyWhatTheBackendListsIsDeleted: the CO's request does not say
+// whether a volume is ephemeral. One of which nothing is known is not.
+func TestRuling30_OnlyWhatTheBackendListsIsDeleted(t *testing.T) {
+	backend := &ephemeralFake{ids: map[string]bool{"csi-1": true}}
+	n, _ := newNode(t, backend)
+	require.NoError(t, n.unpublish("persistent", n.path("pod/mount")))
+	require.Empty(t, backend.deleted)
+	require.NoError(t, n.unpublish("csi-1", n.path("pod/mount")))
+	require.Equal(t, []string{"csi-1"}, backend.deleted)
+}
+
+// TestRuling28_AReaderGetsItsFilesToo: what the backend writes is written to the
+// private mount, and only the pod's is read-only.
+func TestRuling28_AReaderGetsItsFilesToo(t *testing.T) {
+	backend := &populatingFake{}
+	n, table := newNode(t, backend)
+	backend.table = table
+	target := n.path("pod/mount")
+	require.NoError(t, n.publish("v", target, ofPod("p1"), func(r *csipb.NodePublishVolumeRequest) {
+		r.VolumeCapability = mountAccess(csi.SingleNodeReaderOnly, "")
+	}))
+	require.Len(t, table.Mounts(), 2)
+	for _, e := range table.Mounts() {
+		require.Equal(t, e.Target == target, e.ReadOnly, e.Target)
+	}
 }
 
 func TestRuling30_EphemeralIsUndone(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	csipb "github.com/container-storage-interface/spec/lib/go/csi"
 
 	"github.com/csikit/csikit/csi"
+	"github.com/csikit/csikit/mount"
 	"github.com/csikit/csikit/mount/mounttest"
 )
 
@@ -142,6 +143,36 @@ func TestRule24_ReadOnlyByModeOrOption(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRule24_AReadersTargetIsReadOnly, also where the backend has mounted the
+// share so that it can be written.
+func TestRule24_AReadersTargetIsReadOnly(t *testing.T) {
+	backend := &nodeFake{}
+	n, table := newNode(t, backend)
+	backend.set(func(context.Context, csi.NodeVolume) (csi.Source, error) {
+		return csi.Share{Source: "x", Mount: func(_ context.Context, dir string) error {
+			table.Stack(mounttest.Entry{Target: dir, Info: mount.Info{Source: "x", Type: "fuse.x", Root: "/"}})
+			return nil
+		}}, nil
+	})
+	reader := mountAccess(csi.MultiNodeReaderOnly, "")
+	require.NoError(t, n.stage("v", func(r *csipb.NodeStageVolumeRequest) { r.VolumeCapability = reader }))
+	require.NoError(t, n.publish("v", n.path("pod/mount"), func(r *csipb.NodePublishVolumeRequest) { r.VolumeCapability = reader }))
+	require.False(t, mountedAt(table, n.stagingPath("v"))[0].ReadOnly, "or this test proves nothing")
+	require.True(t, mountedAt(table, n.path("pod/mount"))[0].ReadOnly)
+}
+
+// TestR15_FlagsOfSharesAreChecked against the list, before anything is mounted.
+func TestR15_FlagsOfSharesAreChecked(t *testing.T) {
+	n, table := newNode(t, &nodeFake{})
+	for _, flag := range []string{"addr=10.0.0.1", "bg", "bind", "no_such_option"} {
+		n.want(codes.InvalidArgument, n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
+			r.VolumeCapability = mountAccess(csi.SingleNodeMultiWriter, "", flag)
+		}), "not allowed")
+		require.Empty(t, table.Mounts())
+	}
+	n.nothingLeft()
 }
 
 func TestRule25_UnpublishDeletesTheTarget(t *testing.T) {
