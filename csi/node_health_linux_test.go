@@ -43,11 +43,15 @@ func TestNodeHealth_FileSystemThatFails(t *testing.T) {
 					require.Empty(t, healthy)
 				}
 				shutDown(t, target)
-				for _, path := range []string{target, ""} {
-					ill, err := n.health("v", path, staging)
-					require.NoError(t, err)
-					require.Len(t, ill, 1, "%s", path)
-					require.Contains(t, ill[0], "INACCESSIBLE ")
+				if name == "ext4" && !strings.Contains(mountLine(t, target), "shutdown") {
+					t.Log("this kernel tells nobody that an ext4 was shut down (before Linux 6.15)")
+				} else {
+					for _, path := range []string{target, ""} {
+						ill, err := n.health("v", path, staging)
+						require.NoError(t, err)
+						require.Len(t, ill, 1, "%s", path)
+						require.Contains(t, ill[0], "INACCESSIBLE ")
+					}
 				}
 				require.NoError(t, n.unpublish("v", target))
 				_, err := n.NodeUnstageVolume(t.Context(), &csipb.NodeUnstageVolumeRequest{VolumeId: "v", StagingTargetPath: staging})
@@ -55,6 +59,16 @@ func TestNodeHealth_FileSystemThatFails(t *testing.T) {
 			})
 		}
 	})
+}
+
+// mountLine is the kernel's own line of what is mounted at path.
+func mountLine(t *testing.T, path string) string {
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	require.NoError(t, err)
+	_, line, found := strings.Cut(string(table), " "+path+" ")
+	require.True(t, found)
+	line, _, _ = strings.Cut(line, "\n")
+	return line
 }
 
 // TestNodeHealth_ErrorsOfExt4: ext4 has found something wrong on its disk, goes

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -142,20 +141,24 @@ func freezeInChild(t *testing.T, root *os.File) (process *os.Process, guard int)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "frozen\n", line)
-	require.Eventually(t, func() bool { // the list of children may lack one while others come and go (proc(5))
-		guard = childOf(cmd.Process.Pid)
-		return guard != 0
-	}, time.Minute, 10*time.Millisecond)
+	guard = childOf(t, cmd.Process.Pid)
+	require.NotZero(t, guard)
 	return cmd.Process, guard
 }
 
-// childOf is the only child of a process, 0 if it shows none.
-func childOf(pid int) (child int) {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, task := range tasks {
-		children, _ := os.ReadFile(task)
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(children))); err == nil {
-			child = pid
+// childOf is the child of a process, 0 if it has none. It looks at all processes:
+// /proc/PID/task/TID/children may lack one, as proc(5) warns.
+func childOf(t *testing.T, parent int) (child int) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	require.NoError(t, err)
+	for _, path := range stats {
+		stat, _ := os.ReadFile(path)
+		_, rest, _ := strings.Cut(string(stat), ") ") // after the name, which may hold spaces: state and parent
+		var state string
+		var ppid int
+		if _, err := fmt.Sscan(rest, &state, &ppid); err == nil && ppid == parent {
+			_, err := fmt.Sscan(string(stat), &child)
+			require.NoError(t, err)
 		}
 	}
 	return child

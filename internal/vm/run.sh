@@ -121,7 +121,7 @@ mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
 mount --bind $(printf '%q' "$cache/root/lib/modules") /lib/modules
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=1048576 out $share
-for m in loop nvme dm-mod; do modprobe "\$m" 2>/dev/null; done
+for m in loop nvme dm-mod fuse; do modprobe "\$m" 2>/dev/null; done
 mount -t ext4 /dev/vda /vm-tmp
 chmod 1777 /vm-tmp
 export TMPDIR=/vm-tmp VM_OUT=$share
