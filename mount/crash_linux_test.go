@@ -75,3 +75,11 @@ func life(ctx context.Context, k *Kernel, dev *os.File, staging, pod string) err
 	}
 	return nil
 }
+
+// childKernel is that of a test which runs itself in a child.
+func childKernel() *Kernel {
+	if os.Getenv("MOUNT_TEST_OLD") == "true" {
+		return &Kernel{Only: &Features{}, hidden: os.Getenv("MOUNT_TEST_HIDDEN")}
+	}
+	return NewKernel()
+}

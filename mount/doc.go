@@ -15,18 +15,22 @@
 //     checked, not by a name. The mount is built out of sight, and it is
 //     attached only when the device below it is proven to be that one. A
 //     wrong device never shows at a target, not even for a moment. A process
-//     that is killed meanwhile leaves no mount that keeps the device busy.
+//     that is killed meanwhile leaves nothing; where mount(2) builds the mount,
+//     the next process takes away what it has left in the hidden place. A
+//     btrfs of several devices is refused.
 //  2. R3: a file system that is alive already, in whatever mount namespace, is
 //     never shared in silence with its old options: that is [ErrBusy].
 //  3. R4: nothing is mounted on a mount. [Kernel.Find] tells what is there:
 //     device, root, attributes, number of layers. Should another process
-//     mount in the same instant, the later one is taken away.
+//     mount in the same instant, the later one is taken away where there is
+//     statmount(2); elsewhere the number of layers tells.
 //  4. R5: a bind mount has its attributes before it has its place: what is to
 //     be read-only is never writable.
 //  5. R6, R8: unmounting takes away all layers at the path, and nothing else: no
 //     symbolic link is followed, no device or file stands for its mount. Each
 //     step is checked by looking, not by its exit code. The last mount of a file
-//     system is synced while it still shows.
+//     system is synced while it still shows, if it can be written; a context
+//     that ends meanwhile ends the call before anything is undone.
 //  6. R7: nothing is detached lazily or by force, except a share whose daemon
 //     or server has given it up (ENOTCONN, ESTALE).
 //  7. R8: only an empty directory or an empty file is removed. Nothing that
@@ -37,18 +41,21 @@
 //  9. R14: finding a mount never touches its device. A share that does not
 //     answer costs five seconds and one thread, however many of its mounts are
 //     looked at, and not the process.
-//  10. R15: options are key and value to the end; on kernels with fsopen(2)
-//     there is no comma string in which a value could become an option.
-//     Secrets reach no argument and no error.
+//  10. R15: options are key and value to the end; with fsopen(2) there is no
+//     comma string in which a value could become an option. mount(2), and
+//     mount(8) for shares, need such a string: there a value with a comma is
+//     refused, and a context is quoted. Secrets reach no argument and no error.
 //  11. R16: SELinux contexts are in effect afterwards, or the mount is undone
 //     and the caller told which one the file system has. One that the kernel
 //     does not take is [ErrOption]. The tests run with a loaded policy on Linux
 //     6.1 (make test-vm).
 //  12. R17: a device node is bound by the open device, so that another device
 //     which took its name is not; [Info.Rdev] tells which device it is.
-//  13. R18: /proc/self/mountinfo decides nothing on Linux 5.8 or later. From
-//     6.13 it is not even read; every lookup costs the same with ten mounts
-//     and with ten thousand.
+//  13. R18: on Linux 5.8 or later it is statx(2) that says whether something is
+//     mounted, and never /proc/self/mountinfo: a mount that mountinfo lacks is
+//     an error. Before 6.13 it has the details; from then on it is not even
+//     read, and every lookup costs the same with ten mounts and with ten
+//     thousand.
 //  14. Ruling 27: a share is mounted by mount(8) in a child that dies with the
 //     context.
 //

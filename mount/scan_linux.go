@@ -77,13 +77,22 @@ func readMountinfo(target string, st unix.Statx_t) (record, int, error) {
 		return record{}, 0, err
 	}
 	if len(list) == 0 {
-		return record{}, 0, ErrNotMounted
+		return record{}, 0, lacking(target)
 	}
 	top, known := at[st.Mnt_id]
 	if !known || st.Mask&unix.STATX_MNT_ID == 0 {
 		top = topOf(list)
 	}
 	return top, layers(top, at), nil
+}
+
+// lacking is the error where mountinfo has no mount at target: that is no proof
+// that there is none (R18). There may have been one when it was looked at.
+func lacking(target string) error {
+	if st, err := statTarget(target, statxOld); err == nil && isMountRoot(st) {
+		return errors.New("it is a mount point, and /proc/self/mountinfo does not have it")
+	}
+	return ErrNotMounted
 }
 
 // layers counts the mounts from top down that have one place. Another one of

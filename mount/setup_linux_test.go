@@ -42,14 +42,6 @@ func oldKernel(t testing.TB) *Kernel {
 	return &Kernel{Only: &Features{}, hidden: dir}
 }
 
-// childKernel is that of a test which runs itself in a child.
-func childKernel() *Kernel {
-	if os.Getenv("MOUNT_TEST_OLD") == "true" {
-		return &Kernel{Only: &Features{}, hidden: os.Getenv("MOUNT_TEST_HIDDEN")}
-	}
-	return NewKernel()
-}
-
 var sizes = map[string]int64{"ext4": 64 << 20, "xfs": 300 << 20, "btrfs": 110 << 20}
 
 // image makes a file with a file system.
