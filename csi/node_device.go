@@ -16,7 +16,7 @@ var errDeviceGone = errors.New("the device is gone")
 
 // recordDevice writes down what finds the device again in this boot.
 func recordDevice(device *fs.Device, spec Device) *recordedDevice {
-	return &recordedDevice{Number: device.Number(), Path: spec.Path, Sequence: sequence(device), Sysfs: spec.Sysfs}
+	return &recordedDevice{Number: device.Number(), Path: spec.Path, Sequence: sequence(device), Sysfs: spec.Sysfs, Fenced: spec.Fenced}
 }
 
 // sequence is the device's diskseq as it is written down, "" if it has none.

@@ -67,7 +67,7 @@ func (f *loopFake) Locate(ctx context.Context, v csi.NodeVolume) (csi.Source, er
 		found = []loopdev.Info{{Path: device.Name()}}
 		device.Close()
 	}
-	d := csi.Device{Path: found[0].Path, ReadsZero: true, Verify: func(_ context.Context, device *os.File) error {
+	d := csi.Device{Path: found[0].Path, ReadsZero: true, Fenced: true, Verify: func(_ context.Context, device *os.File) error {
 		info, err := loopdev.Status(device)
 		if err == nil && (info.Device != dev || info.Inode != ino) {
 			err = fmt.Errorf("%w: %s is another file", csi.ErrInUse, info.Path)

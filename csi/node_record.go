@@ -60,6 +60,8 @@ type recordedDevice struct {
 	Sequence string `json:"sequence,omitempty"`
 	// Sysfs is what the backend promised about it.
 	Sysfs map[string]string `json:"sysfs,omitempty"`
+	// Fenced is what the backend has promised of it.
+	Fenced bool `json:"fenced,omitempty"`
 	// MadeReadOnly says that staging set the device read-only.
 	MadeReadOnly bool `json:"madeReadOnly,omitempty"`
 }
@@ -72,6 +74,10 @@ type recordedMount struct {
 	ReadOnly bool   `json:"readOnly,omitempty"`
 	// Type is that of the file system, "" for a raw device.
 	Type string `json:"type,omitempty"`
+	// Superblock is [fs.Superblock] of a file system that is not encrypted, and
+	// UUID was its id when it was mounted; 0 and "" where that is not known.
+	Superblock uint64 `json:"superblock,omitempty"`
+	UUID       string `json:"uuid,omitempty"`
 }
 
 func recordMount(i mount.Info) *recordedMount {

@@ -42,6 +42,13 @@ type Device struct {
 	// ReadsZero promises that a new volume of this kind reads as zeros
 	// everywhere, which allows a faster mkfs.
 	ReadsZero bool
+	// Fenced promises that no other node can have written to the volume as long
+	// as the kernel shows the device as the same disk (its diskseq is the same):
+	// the storage is this node's own, or a disk that is detached goes away here.
+	// Then a volume whose unstage waits for a process with a copy of its mount
+	// can be staged again meanwhile, with the file system that is alive: its
+	// memory of the disk is right. If absent, staging waits too.
+	Fenced bool
 	// Format says how to format the device when it is new.
 	Format Format
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/csikit/csikit/csi/internal/keyop"
 	"github.com/csikit/csikit/csi/internal/nodestate"
+	"github.com/csikit/csikit/fs"
 	"github.com/csikit/csikit/mount"
 )
 
@@ -42,6 +43,11 @@ type staging struct {
 	mounted *mount.Info
 	// lost says that it is staged already, but not written down.
 	lost bool
+	// living is the record of a staging whose file system is alive still, and
+	// is to be mounted once more: see stage_living.go.
+	living *volumeRecord
+	// uuid is that of the file system that this call has mounted.
+	uuid string
 	// proveAgain proves the device that Locate found once more.
 	proveAgain func() error
 }
@@ -93,16 +99,24 @@ func (s *staging) begin() error {
 	if s.mounted != nil {
 		return s.beginAgain(prior)
 	}
+	notAgain := s.notAgain(prior)
 	if prior != nil && prior.Phase == phaseUnstaging {
 		u := &unstaging{d: s.d, ctx: s.ctx, key: s.key, path: s.path, record: prior}
 		err := u.lookForTargets()
 		if err == nil {
 			err = u.finish()
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+			return s.beginFresh(nil)
+		case !errors.Is(err, fs.ErrBusy):
 			return fmt.Errorf("an unstage that did not end must be finished first: %w", err)
+		case notAgain != "":
+			return fmt.Errorf("an unstage that did not end must be finished first: %w; until then it cannot be staged again: %s", err, notAgain)
 		}
-		prior = nil
+	}
+	if notAgain == "" {
+		s.living = prior
 	}
 	return s.beginFresh(prior)
 }
@@ -123,6 +137,9 @@ func (s *staging) beginFresh(prior *volumeRecord) error {
 	})
 	if prior.thisBoot() && prior.Device != nil {
 		s.record.Device = prior.Device // an earlier attempt may have changed it
+		if s.living != nil {
+			s.record.Mount = prior.Mount
+		}
 		s.undo.add("free device "+majorMinor(prior.Device.Number), func(ctx context.Context) error {
 			return s.d.freeDevice(ctx, s.volume.ID, prior.Device)
 		})
@@ -193,7 +210,7 @@ func (s *staging) finish(verify func(mount.Info) error) error {
 	if s.record.Phase == phaseStaged && s.record.Mount.is(info) {
 		return nil
 	}
-	s.record.Phase, s.record.Mount = phaseStaged, recordMount(info)
+	s.record.Phase, s.record.Mount = phaseStaged, s.recordMount(info)
 	if s.lost {
 		return s.save()
 	}

@@ -89,10 +89,10 @@ func (s *staging) stageFilesystem(device *fs.Device, spec Device) error {
 }
 
 // growMounted grows the file system if the device has grown. One that has been
-// mounted before, and may not be grown now, is used as it is: its pods run.
+// mounted before, or is elsewhere, and may not be grown now, is used as it is.
 func (s *staging) growMounted(device *fs.Device) error {
 	err := s.d.grow(s.ctx.Op, s.volume.ID, s.path, device)
-	if s.mounted != nil && errors.Is(err, os.ErrPermission) {
+	if (s.mounted != nil || s.living != nil) && errors.Is(err, os.ErrPermission) {
 		s.d.log.WarnContext(s.ctx.Op, "the file system has not been grown", "id", s.volume.ID, "error", err)
 		return nil
 	}
@@ -100,10 +100,14 @@ func (s *staging) growMounted(device *fs.Device) error {
 }
 
 func (s *staging) mountDevice(device *fs.Device, spec Device) error {
+	if s.living != nil {
+		return s.mountLiving(device, spec)
+	}
 	content, err := s.prepare(device, spec)
 	if err != nil {
 		return err
 	}
+	s.uuid = content.UUID
 	s.undo.add("unmount "+s.path, func(ctx context.Context) error { return s.d.opts.Mounts.Unmount(ctx, s.path) })
 	err = s.d.opts.Mounts.Mount(s.ctx.Op, mount.Mount{
 		Type: content.Type, Device: device.File(), ReadOnly: s.volume.ReadOnly,
@@ -136,6 +140,10 @@ func (s *staging) verifyFilesystem(i mount.Info, device *fs.Device, spec Device)
 	}
 	asked, noted := s.asked(spec), s.record.content()
 	switch {
+	case i.Dead != nil:
+		return s.differs("a file system that does not work: " + i.Dead.Error())
+	case brokenOption(i) != "":
+		return s.differs("a file system that the kernel has stopped after errors (" + brokenOption(i) + "): look at dmesg")
 	case noted.Number != device.Number():
 		return s.differs("device " + majorMinor(noted.Number) + ", not " + majorMinor(device.Number()))
 	case !s.record.Mount.is(i) && deviceOf(i) != device.Number():

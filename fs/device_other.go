@@ -78,6 +78,9 @@ func (*Device) GrowLUKS(context.Context, LUKS) error { return errNotHere }
 // CloseLUKS is not supported.
 func CloseLUKS(context.Context, LUKS) error { return errNotHere }
 
+// Superblock is not supported.
+func Superblock(uint64, string) (uint64, error) { return 0, errNotHere }
+
 // BelowLUKS is not supported.
 func BelowLUKS(LUKS) (uint64, error) { return 0, errNotHere }
 

@@ -4,17 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 )
-
-// liveSuperblocks is where the kernel shows the file systems that are alive on a
-// device, whoever has mounted them and in whichever namespace.
-var liveSuperblocks = map[string]string{
-	"ext4":  "/sys/fs/ext4/%s",
-	"xfs":   "/sys/fs/xfs/%s",
-	"btrfs": "/sys/fs/btrfs/*/devices/%s",
-}
 
 // Idle proves that nothing holds a block device which cannot be opened any more,
 // such as a SCSI disk that is offline: [Device.Exclusive] needs an open one. It
@@ -33,16 +24,15 @@ func Idle(number uint64, fstype string) error {
 	if _, err := os.Stat(d.sysfsDir()); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	name := strings.ReplaceAll(d.kernelName(), "/", "!")
-	if name == "" {
+	if d.kernelName() == "" {
 		return fmt.Errorf("%s: sysfs does not say its name", d)
 	}
 	if fstype != "" {
-		pattern, ok := liveSuperblocks[fstype]
-		if !ok {
-			return fmt.Errorf("%s: the kernel does not show whether %s is alive on it: %w", d, fstype, errors.ErrUnsupported)
+		found, err := d.living(fstype)
+		if err != nil {
+			return err
 		}
-		if found, err := filepath.Glob(fmt.Sprintf(pattern, name)); err != nil || len(found) > 0 {
+		if len(found) > 0 {
 			return fmt.Errorf("%s: %w: its %s is alive: %s", d, ErrBusy, fstype, strings.Join(append(found, d.mounts()...), "; "))
 		}
 	}

@@ -19,7 +19,8 @@
 //     the next process takes away what it has left in the hidden place. A
 //     btrfs of several devices is refused.
 //  2. R3: a file system that is alive already, in whatever mount namespace, is
-//     never shared in silence with its old options: that is [ErrBusy].
+//     never shared in silence with its old options: that is [ErrBusy]. Who can
+//     prove that it is the one that is meant may share it: [Mount.Living].
 //  3. R4: nothing is mounted on a mount. [Kernel.Find] tells what is there:
 //     device, root, attributes, number of layers. Should another process
 //     mount in the same instant, the later one is taken away where there is

@@ -99,6 +99,9 @@ func (m Mount) plan() (p plan, err error) {
 		p.attrs.set |= unix.MOUNT_ATTR_RDONLY
 		p.super = append(p.super, Option{Key: "ro"})
 	}
+	if m.Living != nil && m.Type == "btrfs" {
+		p.super = append(p.super, Option{Key: "ro"}) // else btrfs makes one that is read-only writable
+	}
 	if m.Type == "xfs" && !slices.ContainsFunc(p.super, func(o Option) bool { return o.Key == "nouuid" }) {
 		p.super = append(p.super, Option{Key: "nouuid"})
 	}
@@ -130,6 +133,11 @@ func (k *Kernel) mountNew(ctx context.Context, m Mount, plan plan, p *place) err
 	}
 	mount := &detached{fd: fd}
 	defer mount.close()
+	if m.Living != nil {
+		if err := m.proveLiving(mount.fd); err != nil {
+			return err
+		}
+	}
 	if m.Device != nil {
 		if err := sameDevice(mount.fd, m.Type, plan.number); err != nil {
 			return err
@@ -146,6 +154,9 @@ func (k *Kernel) mountNew(ctx context.Context, m Mount, plan plan, p *place) err
 // state of one that lives already would silently be those of somebody else.
 func (k *Kernel) create(fs *fsContext, m Mount) error {
 	crashpoint.Step("mount.create")
+	if m.Living != nil {
+		return fs.explain("create", alike(unix.FsconfigCreate(fs.fd)))
+	}
 	if k.Features().Exclusive {
 		err := fsconfig(fs.fd, fsconfigCreateExclusive)
 		if errors.Is(err, unix.EBUSY) {

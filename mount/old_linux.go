@@ -17,6 +17,9 @@ func (k *Kernel) mountOld(ctx context.Context, m Mount, plan plan, p *place) (er
 	if err != nil {
 		return err
 	}
+	if m.Living != nil {
+		return errAlive // mount(2) shows what it has mounted before it can be proven to be the right one
+	}
 	if m.Device != nil {
 		if err := idle(m.Device); err != nil {
 			return err

@@ -64,6 +64,16 @@ type Mount struct {
 	// ReadOnly makes the file system and the mount read-only, whatever
 	// Options say.
 	ReadOnly bool
+	// Living, if not nil, is for a file system on Device that is alive
+	// already, since another mount namespace has a mount of it: Mount makes
+	// one more mount of that file system instead of [ErrBusy]. It keeps the
+	// options that it has, which the caller compares with [Info.Options];
+	// one that is read-only while ReadOnly is not set is [ErrBusy] too, and is
+	// not made writable. Living is called when Mount holds the file system,
+	// before anything shows at the target, to prove that it is the one that is
+	// meant; its error ends Mount. Kernels without fsopen(2) have no such
+	// mounts: see [Features.NewMount].
+	Living func() error
 }
 
 // A Binding is a bind mount.

@@ -86,7 +86,10 @@ func (f finder) find(_ context.Context, v csi.NodeVolume) (csi.Device, error) {
 	case len(found) > 1:
 		return csi.Device{}, fmt.Errorf("%w: several disks have the serial of volume %s: %v", csi.ErrUnavailable, v.ID, found)
 	case len(found) == 1:
-		return f.device(found[0], "p", v, csi.Device{Sysfs: map[string]string{"device/serial": serial}})
+		return f.device(found[0], "p", v, csi.Device{
+			Sysfs:  map[string]string{"device/serial": serial},
+			Fenced: !v.Access.Mode.MultiNode(), // a volume that is detached takes its disk away
+		})
 	case nitro: // the root disk at least is NVMe
 		return csi.Device{}, fmt.Errorf("%w: no NVMe disk has the serial %s", csi.ErrNotFound, serial)
 	}

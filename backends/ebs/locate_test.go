@@ -44,6 +44,12 @@ func TestR2_DiskIsFoundByItsSerial(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "/dev/nvme1n1", d.Path)
 	require.Equal(t, map[string]string{"device/serial": "vol0123456789abcdef0"}, d.Sysfs)
+	for mode, fenced := range map[csi.AccessMode]bool{csi.SingleNodeWriter: true, csi.SingleNodeReaderOnly: true, csi.MultiNodeReaderOnly: false, csi.MultiNodeMultiWriter: false} {
+		v.Access.Mode = mode
+		d, err := disks(t, all).find(t.Context(), v)
+		require.NoError(t, err)
+		require.Equal(t, fenced, d.Fenced, "%v", mode)
+	}
 
 	delete(all, "nvme1n1")
 	all["xvdaa"] = ""
@@ -58,6 +64,7 @@ func TestR2_DiskIsFoundByItsSerial(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "/dev/xvdaa", d.Path)
 	require.NotEmpty(t, d.Anonymous)
+	require.False(t, d.Fenced, "it is known by its name only")
 }
 
 // TestPartition_OfAVolumeMadeByHand is found on its disk, of either kind, and is
@@ -82,6 +89,7 @@ func TestPartition_OfAVolumeMadeByHand(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, map[*finder]string{&nitro: "/dev/nvme1n1p2", &xen: "/dev/xvdf2"}[f], d.Path)
 		require.True(t, d.NeverFormat)
+		require.False(t, d.Fenced)
 		require.NotNil(t, d.Verify, "who has it open checks its disk")
 		null, err := os.Open("/dev/null")
 		require.NoError(t, err)

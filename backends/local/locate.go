@@ -62,6 +62,7 @@ func (b *Backend) Locate(ctx context.Context, v csi.NodeVolume) (source csi.Sour
 		d, err := attach(ctx, f)
 		d.Blank = e != nil && e.Blank
 		d.ReadsZero, d.NeverFormat = d.Blank, !d.Blank
+		d.Fenced = e != nil // of this node's pool
 		source = d
 		return err
 	})

@@ -80,6 +80,11 @@ func (t *Table) Mount(ctx context.Context, m mount.Mount, target string) error {
 	if m.Type == "bind" {
 		return t.bind(mount.Binding{Source: m.Source, Target: target, ReadOnly: m.ReadOnly, Options: m.Options})
 	}
+	if m.Living != nil {
+		if err := m.Living(); err != nil {
+			return fmt.Errorf("mount at %s: %w", target, err)
+		}
+	}
 	info := mount.Info{Root: "/", Type: m.Type, Source: m.Source, ReadOnly: m.ReadOnly, SuperReadOnly: m.ReadOnly}
 	if m.Device != nil {
 		info.Source, info.Device = m.Device.Name(), rdev(m.Device.Name())
