@@ -15,9 +15,11 @@
 //
 //  1. Nothing but a proof of emptiness leads to a format (R1). [Unreadable] is
 //     the zero value of [State]; a read that fails or falls short is never
-//     emptiness. [Empty] means: the first and the last 4 MiB and every place
-//     where ext2, ext3, ext4, xfs and btrfs keep copies of their superblock
-//     read as zeros, past the page cache, and blkid found nothing either.
+//     emptiness. [Empty] means: the first and the last 4 MiB and the places
+//     where ext2, ext3, ext4, xfs and btrfs keep copies of their superblock, as
+//     their mkfs lays them out by default, read as zeros, past the page cache,
+//     and blkid found nothing either. What is elsewhere has not been read: see
+//     [Format.ReadsZero].
 //  2. One file is opened once and names the device from then on (R2). Tools
 //     get that file, not a path: what a path means can change, the file cannot.
 //     A file opened anew is checked to be the same disk.
@@ -32,9 +34,11 @@
 //  5. File systems are made with the features that Linux 5.15 knows, whatever
 //     the installed tools make by default (R10).
 //  6. e2fsck's exit status is read as the bits that it is (R11): only 0 and 1
-//     are good. Nothing is checked that is in use.
-//  7. A file system grows only through the root of its own writable mount, by
-//     ioctl, and is measured again afterwards (R13).
+//     are good, and 2 and 3 are looked at once more. Nothing is checked that is
+//     in use.
+//  7. A mounted file system grows only through the root of its own writable
+//     mount, by ioctl, and is measured again afterwards (R13). An unmounted ext
+//     file system grows by resize2fs, which is never stopped half-way.
 //  8. [Gauge] never lets a dead mount block its caller beyond the context, and
 //     never has more than one stuck thread for it (R14).
 //  9. A device is encrypted under the same rules (R1, R9): [Device.FormatLUKS]
