@@ -142,6 +142,13 @@ func inProcess(t *testing.T) (*driver, *injector) {
 	return &driver{h: h, log: new(log), node: csipb.NewNodeClient(conn), controller: csipb.NewControllerClient(conn)}, i
 }
 
+// uncover takes the mount of the state directory away. The driver, which ends
+// later, has its lock file open in it.
+func uncover(t *testing.T, d *driver) {
+	t.Helper()
+	require.NoError(t, unix.Unmount(d.h.path("state"), unix.MNT_DETACH))
+}
+
 // TestUndo injects an error at each call of stage and publish. After a final
 // error nothing of the call is left; after any other the retry continues.
 func TestUndo(t *testing.T) {
@@ -189,7 +196,7 @@ func undone(t *testing.T, k kind, o op, f fault) {
 	if strings.HasPrefix(f.name, "final") {
 		require.Positive(t, final, "no final error was seen")
 	}
-	require.NoError(t, unix.Unmount(d.h.path("state"), 0))
+	uncover(t, d)
 	require.NoError(t, joined(invariant.Leftovers(d.h.scope())))
 }
 

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -131,7 +130,7 @@ func TestUndo_Tools(t *testing.T) {
 			heal()
 			require.NoError(t, v.settled(t.Context(), d, stage), "the retry")
 			require.NoError(t, v.finish(t.Context(), d))
-			require.NoError(t, unix.Unmount(d.h.path("state"), 0))
+			uncover(t, d)
 			require.NoError(t, joined(invariant.Leftovers(d.h.scope())))
 		})
 	}
@@ -179,7 +178,7 @@ func TestUndo_ToolsOfAnInlineVolume(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, left())
 			require.NoError(t, os.Remove(pod))
-			require.NoError(t, unix.Unmount(d.h.path("state"), 0))
+			uncover(t, d)
 		})
 	}
 }
