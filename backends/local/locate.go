@@ -61,8 +61,7 @@ func (b *Backend) Locate(ctx context.Context, v csi.NodeVolume) (source csi.Sour
 		b.refill(e, f)
 		d, err := attach(ctx, f)
 		d.Blank = e != nil && e.Blank
-		d.ReadsZero, d.NeverFormat = d.Blank, !d.Blank
-		d.Fenced = e != nil // of this node's pool
+		d.ReadsZero, d.NeverFormat, d.Fenced = d.Blank, !d.Blank, e != nil // what has an entry is of this node's pool
 		source = d
 		return err
 	})
