@@ -3,6 +3,7 @@ package csi_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -84,6 +85,34 @@ func TestR6_StagedAgainBesideACopy(t *testing.T) {
 			n.unstaged("v")
 		})
 	}
+}
+
+// R6: the device of a copy is not forgotten when the backend finds another one: it
+// must be free before the volume is unstaged, or staged on the other.
+func TestR6_AnotherDeviceBesideACopy(t *testing.T) {
+	n, backend := newLoopNode(t, "v")
+	require.NoError(t, n.stage("v", fstype("ext4")))
+	first := backend.device(t, "v")
+	n.write(n.stagingPath("v"), "data")
+	pod := looptest.Copy(t, n.dir)
+	n.want(codes.Aborted, n.unstage("v"), "still used on this node")
+
+	content, err := os.ReadFile(backend.image("v"))
+	require.NoError(t, err)
+	restored := backend.image("restored")
+	require.NoError(t, os.WriteFile(restored, content, 0o600))
+	require.NoError(t, os.Rename(restored, backend.image("v")))
+	for range 2 {
+		n.want(codes.Aborted, n.stage("v", fstype("ext4")), "still used on this node")
+		n.want(codes.Aborted, n.unstage("v"), "still used on this node")
+		require.Error(t, n.exclusive(first))
+	}
+	pod.End()
+	n.unstaged("v")
+	require.NoError(t, n.stage("v", fstype("ext4")))
+	require.NotEqual(t, first, backend.device(t, "v"))
+	require.NoError(t, exec.Command("losetup", "-d", first).Run(), "the backend cannot know it")
+	n.unstaged("v")
 }
 
 // R4: a file system that is alive has the options that it had, so another request

@@ -26,7 +26,9 @@ func (s *nodeServer) NodeExpandVolume(ctx context.Context, r *csipb.NodeExpandVo
 		VolumeRef: VolumeRef{ID: id, Secrets: secretsFromProto(r.GetSecrets())},
 		Size:      sizeFromProto(r.GetCapacityRange()), Access: access,
 	}}
-	op := keyop.Op{RPC: "NodeExpandVolume", ID: id, Keys: partOf(id, expandKey(id)), Identity: identityOf("NodeExpandVolume", r)}
+	// A raw device changes to and from read-only when it is published, which cryptsetup must not see halfway.
+	keys := append(partOf(id, expandKey(id)), keyop.Shared(publishesKey(id)))
+	op := keyop.Op{RPC: "NodeExpandVolume", ID: id, Keys: keys, Identity: identityOf("NodeExpandVolume", r)}
 	return operateOnNode(ctx, s.d, op, func(c keyop.Contexts) (*csipb.NodeExpandVolumeResponse, error) {
 		size, err := e.run(c.Op)
 		return &csipb.NodeExpandVolumeResponse{CapacityBytes: size}, err

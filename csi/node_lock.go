@@ -78,7 +78,8 @@ func (d *Driver) lockKey(ctx context.Context, op keyop.Op, k keyop.Key) (unlock 
 }
 
 // newLocks are the locks among the processes with this state directory. The
-// file stays open: where the disk becomes read-only, volumes can be unstaged.
+// file stays open: where the disk becomes read-only, volumes can be unstaged. A
+// process that begins after that cannot open it, and must wait for the disk.
 func newLocks(stateDir string) *namelock.Kept {
 	return namelock.File(filepath.Join(stateDir, lockFile)).Keep()
 }

@@ -34,6 +34,9 @@ func (p *publication) guardDevice(record *volumeRecord, device *fs.Device) error
 	if err := device.SetReadOnly(false); err != nil {
 		return hostError(err, "volume %s: make device %s writable again", p.volume.ID, majorMinor(noted.Number))
 	}
+	if readOnlyDevice(device) {
+		return refuse(ErrInUse, "volume %s: device %s stays read-only: unstage the volume first", p.volume.ID, majorMinor(noted.Number))
+	}
 	noted.MadeReadOnly = false
 	return p.d.volumeStore().SaveForBoot(nodestate.Key{Volume: p.volume.ID}, *record)
 }

@@ -103,8 +103,7 @@ func (p *publication) proveDecrypted(device *fs.Device, record *volumeRecord) er
 // guardDecrypted is guardDevice for the content of an encryption. What could not
 // grow while it was published readonly does so for the next writer.
 func (p *publication) guardDecrypted(device, content *fs.Device, record *volumeRecord) error {
-	guarded := record.Mapping.MadeReadOnly
-	if err := p.guardDevice(record, content); err != nil || !guarded || p.volume.ReadOnly {
+	if err := p.guardDevice(record, content); err != nil || p.volume.ReadOnly {
 		return err
 	}
 	return hostError(device.GrowLUKS(p.ctx.Op, p.d.luks(p.volume.ID)), "volume %s: grow its encryption", p.volume.ID)

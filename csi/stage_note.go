@@ -8,9 +8,15 @@ import (
 
 // noteDevice writes down which device it is, since after an unmount nothing
 // else says which one must be free, and makes it read-only if the access mode
-// is one of readers (contract ruling 32).
+// is one of readers (contract ruling 32). Another one that is written down must be
+// free before it is forgotten, or it would never be looked at again (R6).
 func (s *staging) noteDevice(device *fs.Device, spec Device) error {
 	noted := recordDevice(device, spec)
+	if was := s.record.Device; was != nil && !was.is(noted) {
+		if err := s.d.freeDevice(s.ctx.Op, s.volume.ID, was); err != nil {
+			return err
+		}
+	}
 	noted.MadeReadOnly = s.record.Device.is(noted) && s.record.Device.MadeReadOnly
 	s.record.Device = noted
 	s.undo.add("free device "+majorMinor(noted.Number), func(ctx context.Context) error {

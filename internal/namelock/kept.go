@@ -2,6 +2,7 @@ package namelock
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 )
@@ -71,10 +72,11 @@ func (k *Kept) Close() {
 }
 
 // open makes sure that the open file is the one that the path names: others
-// would lock another one if it is not.
+// would lock another one if it is not. Where a failing disk does not tell, it is.
 func (k *Kept) open() error {
 	if k.now != nil {
-		if info, err := os.Stat(string(k.path)); err == nil && os.SameFile(info, k.now.info) {
+		info, err := os.Stat(string(k.path))
+		if err == nil && os.SameFile(info, k.now.info) || err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil
 		}
 	}
