@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,12 @@ func TestMain(m *testing.M) {
 	}
 	root, err := os.Open(path)
 	if err == nil {
-		err = freeze.While(root, func() error { fmt.Println("frozen"); select {} })
+		err = freeze.While(root, func() error {
+			fmt.Println("frozen")
+			for { // not select {}, which Go without C takes for a deadlock
+				_ = unix.Pause()
+			}
+		})
 	}
 	fmt.Println(err)
 	os.Exit(1)
@@ -141,27 +147,16 @@ func freezeInChild(t *testing.T, root *os.File) (process *os.Process, guard int)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "frozen\n", line)
-	guard = childOf(t, cmd.Process.Pid)
-	require.NotZero(t, guard)
-	return cmd.Process, guard
-}
-
-// childOf is the child of a process, 0 if it has none. It looks at all processes:
-// /proc/PID/task/TID/children may lack one, as proc(5) warns.
-func childOf(t *testing.T, parent int) (child int) {
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", cmd.Process.Pid))
 	require.NoError(t, err)
-	for _, path := range stats {
-		stat, _ := os.ReadFile(path)
-		_, rest, _ := strings.Cut(string(stat), ") ") // after the name, which may hold spaces: state and parent
-		var state string
-		var ppid int
-		if _, err := fmt.Sscan(rest, &state, &ppid); err == nil && ppid == parent {
-			_, err := fmt.Sscan(string(stat), &child)
-			require.NoError(t, err)
+	for _, task := range tasks {
+		children, _ := os.ReadFile(task)
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(children))); err == nil {
+			guard = pid
 		}
 	}
-	return child
+	require.NotZero(t, guard)
+	return cmd.Process, guard
 }
 
 func TestGuard_ThawsWhenTheProcessIsKilled(t *testing.T) {

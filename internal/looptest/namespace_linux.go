@@ -100,7 +100,7 @@ func (n *Namespace) End() {
 // Run runs a command in the namespace, which must succeed.
 func (n *Namespace) Run(command ...string) {
 	n.t.Helper()
-	args := append([]string{"--mount=" + n.task + "/ns/mnt", "--"}, command...)
+	args := append([]string{"--mount=" + n.task + "/ns/mnt", "--root=" + n.task + "/root", "--"}, command...)
 	out, err := exec.Command("nsenter", args...).CombinedOutput()
 	require.NoError(n.t, err, "%s", out)
 }
