@@ -16,6 +16,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/csikit/csikit/internal/pace"
 	"github.com/csikit/csikit/internal/rawfile"
 )
 
@@ -48,10 +49,8 @@ func wait(ctx context.Context, try func() (func(), error)) (unlock func(), err e
 		if !errors.Is(err, ErrLocked) {
 			return unlock, err
 		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
-		case <-time.After(pause): // the kernel cannot be asked to wait until a context ends
+		if ended := pace.Sleep(ctx, pause); ended != nil { // the kernel cannot be asked to wait until a context ends
+			return nil, fmt.Errorf("%w: %w", ended, err)
 		}
 	}
 }
