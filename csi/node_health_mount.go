@@ -34,7 +34,7 @@ func (d *Driver) mountHealth(id string, info mount.Info, answer error) ([]Proble
 		return inaccessible("MountDead", info.Dead.Error()), nil
 	case answer != nil:
 		return inaccessible("FileSystemFails", answer.Error()), nil
-	case slices.Contains(info.Options, "shutdown"):
+	case brokenOption(info) == optionShutdown:
 		return inaccessible("FileSystemShutDown", "the kernel has shut the file system down after errors: look at dmesg"), nil
 	case readOnlyByErrors(info, record):
 		return []Problem{{Degraded, "FileSystemReadOnly", "the kernel has made the file system read-only after errors: look at dmesg"}}, nil
@@ -62,7 +62,7 @@ func numberBelow(info mount.Info, record *volumeRecord) uint64 {
 // readOnlyByErrors reports whether a file system that was mounted to be written
 // cannot be written any more.
 func readOnlyByErrors(info mount.Info, record *volumeRecord) bool {
-	return slices.Contains(info.Options, "emergency_ro") ||
+	return brokenOption(info) != "" ||
 		info.SuperReadOnly && record != nil && record.Mount != nil && !record.Mount.ReadOnly
 }
 
@@ -79,4 +79,18 @@ func ext4Errors(info mount.Info, number uint64) string {
 	}
 	count, _ := os.ReadFile(filepath.Join("/sys/fs/ext4", filepath.Base(name), "errors_count"))
 	return strings.TrimSpace(string(count))
+}
+
+// optionShutdown says that the kernel fails whatever is done to a file system.
+const optionShutdown = "shutdown"
+
+// brokenOption is the option by which a file system shows that the kernel has
+// stopped it; "" if it has none.
+func brokenOption(i mount.Info) string {
+	for _, name := range []string{optionShutdown, "emergency_ro"} {
+		if slices.Contains(i.Options, name) {
+			return name
+		}
+	}
+	return ""
 }

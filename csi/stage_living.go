@@ -2,7 +2,6 @@ package csi
 
 import (
 	"context"
-	"slices"
 
 	"github.com/csikit/csikit/fs"
 	"github.com/csikit/csikit/mount"
@@ -20,10 +19,12 @@ import (
 // file system that is alive are those that it was mounted with first.
 func (s *staging) notAgain(prior *volumeRecord) string {
 	switch {
-	case !prior.thisBoot() || prior.Device == nil || prior.Mount == nil || prior.Mount.Superblock == 0 || prior.Mount.UUID == "":
+	case !prior.thisBoot() || prior.Device == nil || prior.Mount == nil:
 		return "it is not known which file system is in use"
-	case !prior.Device.Fenced || prior.Device.Sequence == "":
+	case !prior.Device.fenced():
 		return "another node may have written to the volume since: its backend does not exclude that, or this kernel does not number its disks"
+	case prior.Mount.Superblock == 0 || prior.Mount.UUID == "":
+		return "it is not known which file system is in use"
 	case prior.Encrypted || prior.Volume.Access.Block || s.volume.Access.Block:
 		return "that is possible only with a file system without encryption"
 	case prior.Path != s.path:
@@ -83,25 +84,19 @@ func (s *staging) mountLiving(device *fs.Device, spec Device) error {
 	return nil
 }
 
-// recordMount writes down what is mounted, and which file system that is.
+// fenced reports whether it can be told that no other node has written to the
+// device.
+func (r *recordedDevice) fenced() bool { return r.Fenced && r.Sequence != "" }
+
+// recordMount writes down what is mounted, and which file system that is if it may
+// be mounted once more.
 func (s *staging) recordMount(info mount.Info) *recordedMount {
 	r := recordMount(info)
-	if s.uuid == "" || s.record.Encrypted || s.record.Device == nil {
+	if s.uuid == "" || s.record.Encrypted || s.record.Device == nil || !s.record.Device.fenced() {
 		return r
 	}
 	if id, err := fs.Superblock(s.record.Device.Number, info.Type); err == nil && id != 0 {
 		r.Superblock, r.UUID = id, s.uuid
 	}
 	return r
-}
-
-// brokenOption is the option by which a file system shows that the kernel has
-// stopped it; "" if it has none.
-func brokenOption(i mount.Info) string {
-	for _, name := range []string{"shutdown", "emergency_ro"} {
-		if slices.Contains(i.Options, name) {
-			return name
-		}
-	}
-	return ""
 }
