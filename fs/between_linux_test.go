@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
@@ -107,25 +106,17 @@ func TestR1_AProofWithoutTheLockIsNone(t *testing.T) {
 func TestR6_WhatCannotBeLookedForIsNotAbsent(t *testing.T) {
 	d, _ := newDevice(t, 8<<20)
 	require.NoError(t, d.Exclusive())
-	done := make(chan [2]error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with its namespace
-		made := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS)
-		if made == nil {
-			made = errors.Join(
-				unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
-				unix.Mount("none", "/sys/devices/virtual", "tmpfs", 0, ""),
-				unix.Mount("/dev/null", "/proc/partitions", "", unix.MS_BIND, ""))
+	var answer error
+	require.NoError(t, looptest.Apart(func() error {
+		err := errors.Join(
+			unix.Mount("none", "/sys/devices/virtual", "tmpfs", 0, ""),
+			unix.Mount("/dev/null", "/proc/partitions", "", unix.MS_BIND, ""))
+		if err == nil {
+			answer = d.Exclusive()
 		}
-		var err error
-		if made == nil {
-			err = d.Exclusive()
-		}
-		done <- [2]error{made, err}
-	}()
-	answer := <-done
-	require.NoError(t, answer[0])
-	require.ErrorContains(t, answer[1], "look for loop devices")
+		return err
+	}))
+	require.ErrorContains(t, answer, "look for loop devices")
 	require.NoError(t, d.Exclusive())
 }
 

@@ -33,16 +33,39 @@ func Copy(t testing.TB, dir string) *Namespace {
 	t.Helper()
 	NeedRoot(t)
 	n := &Namespace{t: t, stop: make(chan struct{})}
-	ready := make(chan error)
-	go onThread(func() {
-		n.task = fmt.Sprintf("/proc/%d/task/%d", os.Getpid(), unix.Gettid())
-		ready <- n.begin(dir)
-		<-n.stop
-	})
+	ready := make(chan error, 1)
+	go func() {
+		if err := Apart(func() error {
+			n.task = fmt.Sprintf("/proc/%d/task/%d", os.Getpid(), unix.Gettid())
+			ready <- n.letGo(dir)
+			<-n.stop
+			return nil
+		}); err != nil {
+			ready <- err
+		}
+	}()
 	err := <-ready
 	t.Cleanup(n.End)
 	require.NoError(t, err)
 	return n
+}
+
+// Apart runs f in a thread that ends with it and has a mount namespace of its own:
+// what f mounts and unmounts stays there. It has copies of all mounts that there
+// are: those of other tests too, who find them in use for as long as f takes.
+func Apart(f func() error) error {
+	result := make(chan error, 1)
+	go onThread(func() {
+		err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS)
+		if err == nil {
+			err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+		}
+		if err == nil {
+			err = f()
+		}
+		result <- err
+	})
+	return <-result
 }
 
 // onThread runs f in a thread that ends with it. The first one of a process cannot.
@@ -62,14 +85,8 @@ func onThread(f func()) {
 	runtime.UnlockOSThread()
 }
 
-func (n *Namespace) begin(dir string) error {
-	err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS)
-	if err == nil {
-		err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") // what is unmounted here stays there
-	}
-	if err != nil {
-		return err
-	}
+// letGo unmounts, in the namespace, what other tests have mounted.
+func (n *Namespace) letGo(dir string) error {
 	table, err := os.ReadFile(n.task + "/mountinfo")
 	for _, line := range slices.Backward(strings.Split(string(table), "\n")) {
 		fields := strings.Fields(line)
