@@ -28,24 +28,25 @@ var behindItsBack = map[string]func(t *testing.T, a, b rawEncrypted, lower *mapp
 		require.Equal(t, kernel, again, "with the same number")
 	},
 	"closed, and its number given to another volume": func(t *testing.T, _, b rawEncrypted, _ *mapping) {
-		kernel, name := theMapping(t)
-		cryptsetup(t, "close", name)
-		b.must("stage b", b.stage)
-		again, _ := theMapping(t)
-		require.Equal(t, kernel, again, "or this test proves nothing")
-		b.must("publish b", b.publish("other", false))
-		require.NoError(t, b.writes("other", "of b"))
+		giveNumberTo(t, b)
 	},
 	"closed, its number given to another volume, and opened": func(t *testing.T, _, b rawEncrypted, lower *mapping) {
-		kernel, name := theMapping(t)
-		cryptsetup(t, "close", name)
-		b.must("stage b", b.stage)
-		again, _ := theMapping(t)
-		require.Equal(t, kernel, again, "or this test proves nothing")
-		b.must("publish b", b.publish("other", false))
-		require.NoError(t, b.writes("other", "of b"))
-		open(t, lower, name)
+		open(t, lower, giveNumberTo(t, b))
 	},
+}
+
+// giveNumberTo closes the open encryption, whose name it returns, and opens that of
+// volume b by the same number.
+func giveNumberTo(t *testing.T, b rawEncrypted) (name string) {
+	t.Helper()
+	kernel, name := theMapping(t)
+	cryptsetup(t, "close", name)
+	b.must("stage b", b.stage)
+	again, _ := theMapping(t)
+	require.Equal(t, kernel, again, "or this test proves nothing")
+	b.must("publish b", b.publish("other", false))
+	require.NoError(t, b.writes("other", "of b"))
+	return name
 }
 
 // R17: what is bound at the staging path and at the target is not the content of
