@@ -69,6 +69,9 @@ func TestConformance_Directory(t *testing.T) {
 
 // TestConformance_XFS runs the kit on a pool that has reflink.
 func TestConformance_XFS(t *testing.T) {
+	if testing.Short() {
+		t.Skip("with -short, the kit runs on one kind of pool")
+	}
 	csitest.Run(t, func(t *testing.T) csitest.Harness { return harness(t, "xfs") })
 }
 
