@@ -78,8 +78,8 @@ func (d *Driver) lockKey(ctx context.Context, op keyop.Op, k keyop.Key) (unlock 
 }
 
 // newLocks are the locks among the processes with this state directory. The
-// file stays open: where the disk becomes read-only, volumes can be unstaged. A
-// process that begins after that cannot open it, and must wait for the disk.
+// file stays open, and can be opened on a read-only disk if it is there: volumes
+// can be unstaged then.
 func newLocks(stateDir string) *namelock.Kept {
 	return namelock.File(filepath.Join(stateDir, lockFile)).Keep()
 }

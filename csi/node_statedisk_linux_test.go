@@ -1,6 +1,7 @@
 package csi_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
 
+	csipb "github.com/container-storage-interface/spec/lib/go/csi"
+
 	"github.com/csikit/csikit/internal/looptest"
+	"github.com/csikit/csikit/internal/namelock"
 )
 
 // A stateDisk is what a state directory is on, which can be made unwritable.
@@ -77,6 +81,50 @@ func newNodeOn(t *testing.T, disk stateDisk, ids ...string) (*nodeUnderTest, *lo
 		require.NoError(t, unix.Unmount(n.opts.StateDir, 0))
 	})
 	return n, backend
+}
+
+// Volumes can also be let go of by a process that begins after the disk has
+// failed, and an earlier one that is still there keeps it off what it works on.
+func TestStateDirectoryThatAProcessFindsUnwritable(t *testing.T) {
+	for name, disk := range map[string]stateDisk{"full": fullDisk(), "read-only": failedDisk(t)} {
+		t.Run(name, func(t *testing.T) {
+			n, backend := newNodeOn(t, disk, "v", "w")
+			for _, id := range []string{"v", "w"} {
+				require.NoError(t, n.stage(id, fstype("ext4")))
+				require.NoError(t, n.publish(id, n.path("pod-"+id), asFilesystem("ext4")))
+			}
+			n.stop()
+			earlier := namelock.File(filepath.Join(n.opts.StateDir, "lock")).Keep()
+			defer earlier.Close()
+			require.NoError(t, earlier.Open())
+			disk.forbid(t, n.opts.StateDir)
+			n.start()
+			n.want(codes.Unavailable, n.publish("v", n.path("other"), asFilesystem("ext4")), "volume v", "cannot be written down")
+			for _, mode := range []namelock.Mode{namelock.Shared, namelock.Exclusive} {
+				unlock, err := earlier.TryLock(`volume "w"`, mode)
+				require.NoError(t, err)
+				short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+				_, err = n.NodeUnstageVolume(short, &csipb.NodeUnstageVolumeRequest{VolumeId: "w", StagingTargetPath: n.stagingPath("w")})
+				cancel()
+				n.want(codes.Aborted, err, "w")
+				require.NoError(t, n.unpublish("v", n.path("pod-v")))
+				unlock()
+			}
+			require.NoError(t, n.unpublish("w", n.path("pod-w")))
+			for _, id := range []string{"v", "w"} {
+				require.NoError(t, n.unstage(id))
+				backend.detached(t, id)
+			}
+			require.Zero(t, n.mounts())
+
+			n.stop()
+			earlier.Close()
+			disk.allow(t, n.opts.StateDir)
+			n.start()
+			require.NoError(t, n.stage("v", fstype("ext4")), "what is out of date does no harm")
+			require.NoError(t, n.unstage("v"))
+		})
+	}
 }
 
 // Volumes that are in use when nothing can be written down any more can be let

@@ -105,7 +105,7 @@ func (k *Kept) closeUnused(f *kept) {
 func (f *kept) lock(at int64, m Mode) error {
 	switch n := f.held[at]; {
 	case n == 0:
-		if err := lockByte(f.file, at, m); err != nil {
+		if err := lock(f.file, at, m); err != nil {
 			return err
 		}
 	case n == exclusively || m == Exclusive:
@@ -124,5 +124,5 @@ func (f *kept) unlock(at int64) {
 		return
 	}
 	delete(f.held, at)
-	_ = unlockByte(f.file, at) // it needs nothing that could be missing
+	_ = unlock(f.file, at) // it needs nothing that could be missing
 }

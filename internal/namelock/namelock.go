@@ -5,6 +5,13 @@
 // locks. So locking makes nothing that would have to be deleted, which is where
 // lock files go wrong, and the kernel unlocks what a killed process held. Two
 // operations of one process exclude each other as two processes do.
+//
+// A file that is there can be locked where its file system has become read-only:
+// the kernel refuses exclusive locks of a file that is open for reading, so a
+// process that has it so holds a shared lock of the name's byte, as others do who
+// share it, and one of the byte behind it, which tells those that it does not
+// share. Either side locks first and looks for the other then, so that one of the
+// two sees the other.
 package namelock
 
 import (
@@ -14,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/csikit/csikit/internal/pace"
@@ -61,7 +69,7 @@ func (f File) TryLock(name string, m Mode) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lockByte(file, offset(name), m); err != nil {
+	if err := lock(file, offset(name), m); err != nil {
 		return nil, errors.Join(f.fault(name, err), file.Close())
 	}
 	return func() { _ = file.Close() }, nil // closing unlocks
@@ -78,5 +86,13 @@ func offset(name string) int64 {
 }
 
 // Open opens the lock file without locking anything: proof that locking can
-// work.
-func (f File) Open() (*os.File, error) { return rawfile.Open(string(f), os.O_RDWR|os.O_CREATE, 0o600) }
+// work. On a read-only file system it opens one that is there for reading.
+func (f File) Open() (*os.File, error) {
+	file, err := rawfile.Open(string(f), os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, syscall.EROFS) {
+		if file, there := rawfile.Open(string(f), os.O_RDONLY, 0); there == nil {
+			return file, nil
+		}
+	}
+	return file, err
+}

@@ -7,6 +7,6 @@ import (
 	"os"
 )
 
-func lockByte(*os.File, int64, Mode) error { return errors.ErrUnsupported }
+func lock(*os.File, int64, Mode) error { return errors.ErrUnsupported }
 
-func unlockByte(*os.File, int64) error { return errors.ErrUnsupported }
+func unlock(*os.File, int64) error { return errors.ErrUnsupported }
