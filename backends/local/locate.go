@@ -16,7 +16,7 @@ import (
 // attached, detached, grown, copied or deleted meanwhile. The entry is nil for a
 // volume made by hand. An id that is none of ours can only be that of an inline
 // volume, also where nobody says so.
-func (b *Backend) onNode(ctx context.Context, v csi.NodeVolume, f func(*entry, *os.File) error) error {
+func (b *Backend) onNode(ctx context.Context, v csi.NodeVolume, flags int, f func(*entry, *os.File) error) error {
 	p, err := b.parse(v.ID)
 	if v.Ephemeral || errors.Is(err, csi.ErrNotFound) {
 		p, err = place{ephemeral, hashOf(v.ID)}, nil
@@ -34,7 +34,6 @@ func (b *Backend) onNode(ctx context.Context, v csi.NodeVolume, f func(*entry, *
 		if err != nil {
 			return err
 		}
-		flags := os.O_RDWR
 		if p.kind == byDevice {
 			flags = os.O_RDONLY // udev looks at a device again when a writer closes it
 		}
@@ -53,7 +52,7 @@ func (b *Backend) onNode(ctx context.Context, v csi.NodeVolume, f func(*entry, *
 // Locate implements [csi.Locator]: it attaches the volume's image to a loop
 // device, unless it is attached already.
 func (b *Backend) Locate(ctx context.Context, v csi.NodeVolume) (source csi.Source, err error) {
-	err = b.onNode(ctx, v, func(e *entry, f *os.File) error {
+	err = b.onNode(ctx, v, os.O_RDWR, func(e *entry, f *os.File) error {
 		if !regular(f) {
 			source = byName(f.Name())
 			return nil
@@ -96,10 +95,11 @@ func attach(ctx context.Context, f *os.File) (csi.Device, error) {
 }
 
 // Release implements [csi.Releaser]: it detaches the loop device. One that
-// somebody still has open goes when they close it. A device made by hand is
-// left alone: loop devices on it are the kubelet's.
+// somebody still has open goes when they close it. It works where the pool's disk
+// has become read-only: the node must get rid of its volumes then. A device made
+// by hand is left alone: loop devices on it are the kubelet's.
 func (b *Backend) Release(ctx context.Context, v csi.NodeVolume) error {
-	err := b.onNode(ctx, v, func(_ *entry, f *os.File) error {
+	err := b.onNode(ctx, v, os.O_RDONLY, func(_ *entry, f *os.File) error {
 		if !regular(f) {
 			return nil
 		}
@@ -115,7 +115,7 @@ func (b *Backend) Release(ctx context.Context, v csi.NodeVolume) error {
 // since no controller can reach it (ruling 33). What a crash cuts short is
 // completed by the next call.
 func (b *Backend) GrowDevice(ctx context.Context, x csi.Expansion) error {
-	return b.onNode(ctx, csi.NodeVolume{ID: x.ID}, func(e *entry, f *os.File) error {
+	return b.onNode(ctx, csi.NodeVolume{ID: x.ID}, os.O_RDWR, func(e *entry, f *os.File) error {
 		if e == nil {
 			return fmt.Errorf("%w: %s was made by hand and is not grown by the driver", csi.ErrOutOfRange, x.ID)
 		}
@@ -156,7 +156,7 @@ func (b *Backend) grow(ctx context.Context, e *entry, f *os.File, want csi.SizeR
 
 // Formatted implements [csi.FormatRecorder]. Volumes made by hand have no mark.
 func (b *Backend) Formatted(ctx context.Context, v csi.NodeVolume) (formatted bool, err error) {
-	err = b.onNode(ctx, v, func(e *entry, _ *os.File) error {
+	err = b.onNode(ctx, v, os.O_RDWR, func(e *entry, _ *os.File) error {
 		formatted = e != nil && e.Formatted
 		return nil
 	})
@@ -165,7 +165,7 @@ func (b *Backend) Formatted(ctx context.Context, v csi.NodeVolume) (formatted bo
 
 // MarkFormatted implements [csi.FormatRecorder].
 func (b *Backend) MarkFormatted(ctx context.Context, v csi.NodeVolume) error {
-	return b.onNode(ctx, v, func(e *entry, f *os.File) error {
+	return b.onNode(ctx, v, os.O_RDWR, func(e *entry, f *os.File) error {
 		if e == nil || e.Formatted {
 			return nil
 		}

@@ -116,6 +116,25 @@ func TestRelease_ByIDAloneAndAgain(t *testing.T) {
 	require.NoError(t, b.Release(t.Context(), csi.NodeVolume{ID: v.ID}))
 }
 
+// A process that begins after the pool's disk has become read-only says so, and
+// lets go of what is there.
+func TestRelease_WhereThePoolCannotBeWritten(t *testing.T) {
+	pool := newPool(t, "", 0)
+	b := open(t, pool)
+	v := create(t, b, "v", mib)
+	locate(t, b, csi.NodeVolume{ID: v.ID})
+	fixed := looptest.Dir(t)
+	require.NoError(t, unix.Mount(pool, fixed, "", unix.MS_BIND, ""))
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(fixed, 0)) })
+	require.NoError(t, unix.Mount("", fixed, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
+	again := open(t, fixed)
+	require.ErrorContains(t, again.Probe(t.Context()), "cannot be written")
+	_, err := again.Locate(t.Context(), csi.NodeVolume{ID: v.ID})
+	require.ErrorIs(t, err, unix.EROFS)
+	require.NoError(t, again.Release(t.Context(), csi.NodeVolume{ID: v.ID}))
+	require.Empty(t, devices(t, image(pool, "volumes", v.ID)))
+}
+
 func TestRelease_HeldDeviceGoesLaterAndIsKeptIfNeededAgain(t *testing.T) {
 	pool := newPool(t, "", 0)
 	b := open(t, pool)

@@ -54,7 +54,7 @@ func (k *Kept) TryLock(name string, m Mode) (unlock func(), err error) {
 	}), nil
 }
 
-// Open opens the lock file without locking anything, see [File.Open].
+// Open opens the lock file without locking anything: proof that locking can work.
 func (k *Kept) Open() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -80,7 +80,7 @@ func (k *Kept) open() error {
 			return nil
 		}
 	}
-	file, err := k.path.Open()
+	file, err := k.path.open()
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func wait(ctx context.Context, try func() (func(), error)) (unlock func(), err e
 
 // TryLock locks name, or returns [ErrLocked] at once.
 func (f File) TryLock(name string, m Mode) (unlock func(), err error) {
-	file, err := f.Open()
+	file, err := f.open()
 	if err != nil {
 		return nil, err
 	}
@@ -86,9 +86,12 @@ func offset(name string) int64 {
 }
 
 // Open opens the lock file without locking anything: proof that locking can
-// work. On a read-only file system it opens one that is there for reading.
-func (f File) Open() (*os.File, error) {
-	file, err := rawfile.Open(string(f), os.O_RDWR|os.O_CREATE, 0o600)
+// work, and that its disk can be written.
+func (f File) Open() (*os.File, error) { return rawfile.Open(string(f), os.O_RDWR|os.O_CREATE, 0o600) }
+
+// open opens the lock file to lock it: for reading where it cannot be written.
+func (f File) open() (*os.File, error) {
+	file, err := f.Open()
 	if errors.Is(err, syscall.EROFS) {
 		if file, there := rawfile.Open(string(f), os.O_RDONLY, 0); there == nil {
 			return file, nil
