@@ -49,6 +49,9 @@ func (d *Device) openLUKS(ctx context.Context, l LUKS, p Passphrase) (*Device, e
 // clear closes what earlier attempts have left over d, and proves that then
 // nothing is in the way.
 func (d *Device) clear(ctx context.Context, l LUKS) error {
+	if err := l.removeUnmade(); err != nil {
+		return err
+	}
 	found, err := mappings(l.resembles)
 	if err != nil {
 		return err
@@ -139,6 +142,9 @@ func (d *Device) GrowLUKS(ctx context.Context, l LUKS) error {
 // the holders if the mapping is used, and [ErrLost] if the mapping is closed but
 // the device has not taken what was written.
 func CloseLUKS(ctx context.Context, l LUKS) error {
+	if err := l.removeUnmade(); err != nil {
+		return err
+	}
 	found, err := mappings(func(_, uuid string) bool { return l.owns(uuid) })
 	var lost error
 	for _, m := range found {
@@ -159,7 +165,7 @@ func CloseLUKS(ctx context.Context, l LUKS) error {
 // the mapping.
 func (m mapping) close(ctx context.Context) error {
 	var lost error
-	if len(m.below) > 0 { // else a killed cryptsetup has not given it a table yet
+	if len(m.below) > 0 { // else the device below has gone
 		var err error
 		if lost, err = m.idle(); err != nil {
 			return errors.Join(err, lost)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -149,6 +150,37 @@ func TestR2_MappingIsFoundByItsDevice(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.NoError(t, CloseLUKS(t.Context(), l))
 	dmsetup(t, "info", l.name()) // it is not ours to close
+}
+
+// R9: cryptsetup is killed when its mapping has no table yet. Since Linux 5.15
+// sysfs does not show such a mapping, but it has the name.
+func TestR9_AMappingWithoutATableIsTakenAway(t *testing.T) {
+	d, _, l := newEncrypted(t, 64<<20)
+	unmade := func(name string) {
+		dmsetup(t, "create", name, "--notable", "--uuid", "CRYPT-LUKS2-"+strings.Repeat("0", 32)+"-"+name)
+	}
+	unmade(l.forming())
+	require.NoError(t, d.FormatLUKS(t.Context(), l, secret))
+	unmade(l.name())
+	top := openLUKS(t, d, l)
+	require.NoError(t, top.Close())
+	require.NoError(t, l.removeUnmade(), "it has a table")
+	top, err := d.FindLUKS(l)
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(top.Close(), CloseLUKS(t.Context(), l)))
+
+	unmade(l.name())
+	unmade(l.forming())
+	require.NoError(t, CloseLUKS(t.Context(), l))
+	for _, name := range []string{l.name(), l.forming()} {
+		require.Error(t, exec.Command("dmsetup", "info", name).Run())
+		require.NoFileExists(t, "/dev/mapper/"+name)
+	}
+
+	dmsetup(t, "create", l.name(), "--notable", "--uuid", "somebody-elses")
+	defer dmsetup(t, "remove", l.name())
+	require.NoError(t, CloseLUKS(t.Context(), l))
+	dmsetup(t, "info", l.name())
 }
 
 func dmsetup(t *testing.T, args ...string) {

@@ -94,6 +94,7 @@ func TestR12_ARefusedCloneHasItsOwnKind(t *testing.T) {
 // A btrfs of two devices is not the volume's alone: what one of them loses, the
 // other cannot give back.
 func TestR3_BtrfsOfTwoDevicesIsRefused(t *testing.T) {
+	_ = exec.Command("modprobe", "btrfs").Run() // else mkfs.btrfs has nobody to tell which devices belong together
 	each(t, func(t *testing.T, k *Kernel) {
 		a, b := open(t, looptest.Device(t, sizes["btrfs"])), open(t, looptest.Device(t, sizes["btrfs"]))
 		out, err := exec.Command("mkfs.btrfs", "-q", "-d", "single", "-m", "single", a.Name(), b.Name()).CombinedOutput()

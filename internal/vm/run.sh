@@ -144,11 +144,14 @@ boot() {
 		args+=(-drive "file=$dir/nvme$n.img,if=none,id=n$n,format=raw,discard=unmap,cache=unsafe" -device "nvme,serial=${disk%%=*},drive=n$n")
 		n=$((n + 1))
 	done
+	# An emulated CPU that waits for this machine's looks stuck to its kernel.
+	local watchdog=nowatchdog
+	[ "${VM_ACCEL:-tcg}" = tcg ] || watchdog=
 	# The monitor is a socket that QEMU listens at and, by the second chardev,
 	# is connected to itself, so that the guest has it at a virtio port.
 	timeout -k 10 "$limit" qemu-system-x86_64 -accel "${VM_ACCEL:-tcg}" -cpu max -m "$mem" -smp 2 \
 		-display none -monitor none -serial stdio -no-reboot -nic none \
-		-kernel "$cache/root/boot/vmlinuz-$version" -initrd "$dir/initrd.gz" -append "console=ttyS0 panic=-1 mitigations=off cryptomgr.notests quiet loglevel=${VM_LOGLEVEL:-3} $parameters" \
+		-kernel "$cache/root/boot/vmlinuz-$version" -initrd "$dir/initrd.gz" -append "console=ttyS0 panic=-1 mitigations=off $watchdog cryptomgr.notests quiet loglevel=${VM_LOGLEVEL:-3} $parameters" \
 		-chardev "socket,id=monitor,path=$dir/qmp.sock,server=on,wait=off" -mon chardev=monitor,mode=control \
 		-chardev "socket,id=guest,path=$dir/qmp.sock" -device virtio-serial-pci -device virtserialport,chardev=guest,name=csikit.qmp \
 		-device virtio-rng-pci -drive "file=$dir/tmp.img,if=virtio,format=raw,cache=unsafe" "${args[@]}" \
