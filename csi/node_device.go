@@ -87,3 +87,16 @@ func (r *recordedDevice) openAt(path string) (*fs.Device, error) {
 	}
 	return device, nil
 }
+
+// proven is an error unless the device is known to be the one that was recorded:
+// by its diskseq, or, where the kernel has none (before Linux 5.15), by what the
+// backend has promised of it.
+func (r *recordedDevice) proven(id string, device *fs.Device) error {
+	if r.Sequence != "" && sequence(device) == r.Sequence {
+		return nil
+	}
+	if len(r.Sysfs) == 0 {
+		return errors.New("its number may have been given to another disk since: the kernel does not number disks, and the backend has promised no sysfs attribute")
+	}
+	return proveSysfs(id, device, r.Sysfs)
+}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -147,6 +148,50 @@ func TestRuling32_AFailedStageTakesItsMarkBack(t *testing.T) {
 	}), "read-only")
 	requireFlag(t, device, "0")
 	n.nothingLeft()
+}
+
+// TestRuling32_NoMarkIsTakenBackWithoutProof: the number of a device that has gone
+// is given away again. Kernels before 5.15 do not number disks otherwise; there it
+// is what the backend has promised that tells.
+func TestRuling32_NoMarkIsTakenBackWithoutProof(t *testing.T) {
+	sequence := regexp.MustCompile(`"sequence":"[0-9]+",?`)
+	for name, c := range map[string]struct {
+		promise  bool
+		recorded func(string) string
+		flag     string
+	}{
+		"diskseq":               {false, func(r string) string { return r }, "0"},
+		"nothing":               {false, func(r string) string { return sequence.ReplaceAllString(r, "") }, "1"},
+		"promise is kept":       {true, func(r string) string { return sequence.ReplaceAllString(r, "") }, "0"},
+		"promise is not kept":   {true, func(r string) string { return strings.ReplaceAll(sequence.ReplaceAllString(r, ""), "/v\"", "/w\"") }, "1"},
+		"diskseq and a promise": {true, func(r string) string { return strings.ReplaceAll(r, "/v\"", "/w\"") }, "0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, backend := newLoopNode(t, "v")
+			if c.promise {
+				backend.set(func(d *csi.Device) { d.Sysfs = map[string]string{"loop/backing_file": backend.image("v")} })
+			}
+			require.NoError(t, n.stage("v", fstype("ext4")))
+			require.NoError(t, n.unstage("v"))
+			device := heldDevice(t, backend, "v")
+			require.NoError(t, n.stage("v", func(r *csipb.NodeStageVolumeRequest) {
+				r.VolumeCapability = mountAccess(csi.MultiNodeReaderOnly, "ext4")
+			}))
+			requireFlag(t, device, "1")
+			n.stop()
+			records, err := filepath.Glob(filepath.Join(n.opts.StateDir, "volumes", "*.json"))
+			require.NoError(t, err)
+			require.Len(t, records, 1)
+			text, err := os.ReadFile(records[0])
+			require.NoError(t, err)
+			require.Regexp(t, sequence, string(text))
+			require.NoError(t, os.WriteFile(records[0], []byte(c.recorded(string(text))), 0o600))
+			n.start()
+			require.NoError(t, n.unstage("v"))
+			requireFlag(t, device, c.flag)
+			n.nothingLeft()
+		})
+	}
 }
 
 // TestRule24_SomebodyElsesMarkOnARawDevice is not taken back by a publish for

@@ -246,9 +246,20 @@ func (d *Driver) freeDevice(ctx context.Context, id string, r *recordedDevice) e
 	}
 	err = device.Exclusive()
 	if err == nil && r.MadeReadOnly {
-		err = device.SetReadOnly(false)
+		err = d.makeWritable(ctx, id, r, device)
 	}
 	return hostError(errors.Join(err, device.Close()), "device %s is still used on this node", majorMinor(r.Number))
+}
+
+// makeWritable takes back that staging has set the device read-only, if it is
+// proven to be the same: a record can outlive its staging, and a raw device that
+// another volume's readers use by now has no other protection.
+func (d *Driver) makeWritable(ctx context.Context, id string, r *recordedDevice, device *fs.Device) error {
+	if err := r.proven(id, device); err != nil {
+		d.log.WarnContext(ctx, "a device stays read-only: blockdev --setrw makes it writable again", "id", id, "device", device.String(), "reason", err)
+		return nil
+	}
+	return device.SetReadOnly(false)
 }
 
 func (d *Driver) logLost(ctx context.Context, id string, err error) {
