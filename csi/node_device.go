@@ -65,6 +65,7 @@ func (r *recordedDevice) open() (*fs.Device, error) {
 	if nameErr != nil {
 		return nil, nameErr
 	}
+	// Its number may be that of a disk that cannot be opened.
 	if sequence, err := sysfs(r.Number, "diskseq"); err == nil && r.Sequence != "" && sequence != r.Sequence {
 		return nil, errDeviceGone
 	}
