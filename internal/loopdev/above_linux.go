@@ -14,7 +14,7 @@ import (
 
 // Above calls visit for every loop device that is backed by the block device
 // with this number, as [Each] would: an exclusive open of a device does not
-// notice them. Those without a size are left out: nothing can be written to
+// notice them. Those without a size may be left out: nothing can be written to
 // them. One of which nothing is learned is backed by a file, unless its path is
 // below /dev. On a machine with many loop devices it takes a tenth of the time.
 func Above(number uint64, visit func(Info) error) error {
@@ -25,13 +25,9 @@ func Above(number uint64, visit func(Info) error) error {
 		return visit(info)
 	}
 	mine := func(backing string) bool { return strings.HasPrefix(backing, "/dev/") }
-	table, err := rawfile.Read("/proc/partitions") // each read goes through the table from its beginning
-	names, whole := sized(string(table), number)
-	if err != nil || !whole {
-		return Each(mine, check)
-	}
-	if len(names) == 0 {
-		return nil
+	names, err := candidates(number)
+	if err != nil || len(names) == 0 {
+		return err
 	}
 	found, err := watch.Call(&asked, "all loop devices", patience/10, func() ([]Info, error) { return backedBy(names, number) })
 	if err == nil {
@@ -76,11 +72,29 @@ func statusOf(path string) (*unix.LoopInfo64, error) {
 	return s, errors.Join(err, unix.Close(fd))
 }
 
+// candidates lists the loop devices that may be backed by the device with this
+// number.
+func candidates(number uint64) ([]string, error) {
+	table, err := rawfile.Read("/proc/partitions")
+	if names, whole := sized(string(table), number); err == nil && whole {
+		return names, nil
+	}
+	return boundOnes()
+}
+
+// onePiece is how long a table can be that one read(2) has returned: a page, less
+// the longest line. The kernel continues a longer one where so many disks have been
+// passed over as before, and leaves one out when one before that has gone meanwhile.
+const onePiece = 4096 - 128
+
 // sized lists the loop devices in a table of the block devices that have a
 // size, /proc/partitions, except for the one with this number: no loop device
 // is backed by itself. whole says that the table has the device with this
-// number: one that does not is not the kernel's, or not all of it.
+// number, and came in one piece: else it is not the kernel's, or not all of it.
 func sized(table string, number uint64) (names []string, whole bool) {
+	if len(table) > onePiece {
+		return nil, false
+	}
 	for line := range strings.Lines(table) {
 		fields := strings.Fields(line)
 		if len(fields) != 4 { // major, minor, KiB, name
