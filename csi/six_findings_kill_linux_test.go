@@ -69,7 +69,7 @@ func firstSector(t *testing.T, path string) []byte {
 	return b
 }
 
-// killRounds is how often each of the two is killed at a random moment.
+// killRounds is how often each of the two is killed.
 const killRounds = 40
 
 // Finding 4: a read-only bind by mount-utils is two processes. A kill of the
@@ -99,9 +99,14 @@ func writableAfterKill(t *testing.T, by, source, target string) (writable int) {
 		out, err := child.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, child.Start())
-		_, err = out.Read(make([]byte, 1)) // it has begun
-		require.NoError(t, err)
-		time.Sleep(time.Duration(i%30) * 331 * time.Microsecond) // the random moment
+		turn := func() {
+			_, err := out.Read(make([]byte, 1))
+			require.NoError(t, err)
+		}
+		turn()
+		began := time.Now()
+		turn()
+		time.Sleep(time.Since(began) * time.Duration(i) / killRounds) // another moment of a turn each time
 		require.NoError(t, syscall.Kill(-child.Process.Pid, syscall.SIGKILL))
 		_ = child.Wait()
 		probe := filepath.Join(target, "probe")
@@ -122,8 +127,8 @@ func TestSixFindingsChild(t *testing.T) {
 		t.Skip("runs as a child of TestSixFindings")
 	}
 	kernel, theirs := mount.NewKernel(), utils()
-	fmt.Print("x")
 	for {
+		fmt.Print("x")
 		if os.Getenv("SIX_FINDINGS_BY") == "csikit" {
 			require.NoError(t, kernel.Bind(t.Context(), mount.Binding{Source: source, Target: target, ReadOnly: true}))
 			require.NoError(t, kernel.Unmount(t.Context(), target))
