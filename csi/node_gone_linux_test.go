@@ -12,7 +12,8 @@ import (
 )
 
 // TestR6_ADeviceThatCannotBeOpened is gone if the kernel has given its number to
-// another disk, and else may be in use: here /dev has no node of it.
+// another disk, and else may be in use: here /dev has no node of it. A
+// container without sysfs knows nothing.
 func TestR6_ADeviceThatCannotBeOpened(t *testing.T) {
 	looptest.NeedRoot(t)
 	device, err := fs.Open(looptest.Device(t, 1<<20))
@@ -34,10 +35,16 @@ func TestR6_ADeviceThatCannotBeOpened(t *testing.T) {
 			_, err := r.open()
 			errs = append(errs, err)
 		}
+		if err := unix.Mount("none", "/sys", "tmpfs", 0, ""); err != nil {
+			return err
+		}
+		_, err := never.open()
+		errs = append(errs, err)
 		return nil
 	}))
 	require.ErrorIs(t, errs[0], iofs.ErrNotExist)
 	require.NotErrorIs(t, errs[0], errDeviceGone)
 	require.ErrorIs(t, errs[1], errDeviceGone)
 	require.ErrorIs(t, errs[2], errDeviceGone)
+	require.NotErrorIs(t, errs[3], errDeviceGone, "without sysfs no device is known")
 }

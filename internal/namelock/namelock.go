@@ -41,6 +41,11 @@ const (
 // ErrLocked says that somebody else holds the lock.
 var ErrLocked = errors.New("locked by another operation or process")
 
+// ErrPlatform says that there are no such locks on this operating system. It is
+// not errors.ErrUnsupported, which the error of a file system without locks
+// matches.
+var ErrPlatform = errors.New("only Linux has these locks")
+
 // A File is the path of a lock file. It is made when it is missing, holds
 // nothing, and must never be deleted or replaced.
 type File string

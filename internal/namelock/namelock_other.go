@@ -2,11 +2,8 @@
 
 package namelock
 
-import (
-	"errors"
-	"os"
-)
+import "os"
 
-func lock(*os.File, int64, Mode) error { return errors.ErrUnsupported }
+func lock(*os.File, int64, Mode) error { return ErrPlatform }
 
-func unlock(*os.File, int64) error { return errors.ErrUnsupported }
+func unlock(*os.File, int64) error { return ErrPlatform }
