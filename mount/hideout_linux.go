@@ -1,18 +1,18 @@
 package mount
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/csikit/csikit/internal/crashpoint"
+	"github.com/csikit/csikit/internal/namelock"
 )
 
 // hiddenDir is where mount(2) builds what must not be seen half-made.
@@ -27,16 +27,34 @@ func (k *Kernel) hideouts() string {
 
 // A hideout is a private tmpfs with one node, on which mount(2) makes a mount
 // that is checked before it is moved to its target. Only root can look inside.
-type hideout struct{ dir, node string }
+// Whoever has it holds the lock of its name, which a killed process does not.
+type hideout struct {
+	dir, node string
+	unlock    func()
+}
 
-// hide makes a hideout for a mount that is to be attached at p. Its name has
-// the process in it: see sweep.
-func (k *Kernel) hide(p *place) (*hideout, error) {
+func (k *Kernel) hideout(name string) *hideout {
+	dir := filepath.Join(k.hideouts(), name)
+	return &hideout{dir: dir, node: filepath.Join(dir, "mount")}
+}
+
+func (k *Kernel) hideoutLocks() namelock.File { return namelock.File(k.hideouts() + ".lock") }
+
+// hide makes a hideout for a mount that is to be attached at p.
+func (k *Kernel) hide(ctx context.Context, p *place) (*hideout, error) {
+	if err := os.MkdirAll(k.hideouts(), 0o700); err != nil {
+		return nil, fmt.Errorf("make a directory of hidden mounts: %w", err)
+	}
 	sum := sha256.Sum256([]byte(p.path))
-	dir := filepath.Join(k.hideouts(), fmt.Sprintf("%d-%s", os.Getpid(), hex.EncodeToString(sum[:12])))
-	h := &hideout{dir: dir, node: filepath.Join(dir, "mount")}
-	if err := os.MkdirAll(h.dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make a hidden directory: %w", err)
+	name := hex.EncodeToString(sum[:12])
+	h := k.hideout(name)
+	var err error
+	if h.unlock, err = k.hideoutLocks().Lock(ctx, name, namelock.Exclusive); err != nil {
+		return nil, fmt.Errorf("have a hidden directory alone: %w", err)
+	}
+	if err := h.clear(); err != nil { // of a process that was killed
+		h.unlock()
+		return nil, err
 	}
 	if err := h.build(p.isDir); err != nil {
 		return nil, joinUndo(err, h.remove())
@@ -45,6 +63,9 @@ func (k *Kernel) hide(p *place) (*hideout, error) {
 }
 
 func (h *hideout) build(isDir bool) error {
+	if err := os.Mkdir(h.dir, 0o700); err != nil {
+		return fmt.Errorf("make a hidden directory: %w", err)
+	}
 	crashpoint.Step("mount.hide")
 	if err := unix.Mount("csikit", h.dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "size=64k,mode=0700"); err != nil {
 		return fmt.Errorf("mount a hidden tmpfs: %w", err)
@@ -60,6 +81,11 @@ func (h *hideout) build(isDir bool) error {
 
 // remove takes away what is mounted in the hideout, and the hideout.
 func (h *hideout) remove() error {
+	defer h.unlock()
+	return h.clear()
+}
+
+func (h *hideout) clear() error {
 	for _, path := range []string{h.node, h.dir} {
 		if err := popLayers(path); err != nil {
 			return fmt.Errorf("unmount %s: %w", path, err)
@@ -80,20 +106,18 @@ func popLayers(path string) error {
 	}
 }
 
-// sweep removes the hideouts of processes that were killed. A mount left in one
-// would keep its device busy for ever. It runs once, before this process has
-// any of its own.
+// sweep removes the hideouts of processes that were killed: those that nobody
+// has. A mount left in one would keep its device busy for ever.
 func (k *Kernel) sweep() {
 	entries, _ := os.ReadDir(k.hideouts())
 	for _, e := range entries {
-		owner, _, _ := strings.Cut(e.Name(), "-")
-		pid, err := strconv.Atoi(owner)
-		if err != nil || pid != os.Getpid() && unix.Kill(pid, 0) == nil {
-			continue
+		h := k.hideout(e.Name())
+		var err error
+		if h.unlock, err = k.hideoutLocks().TryLock(e.Name(), namelock.Exclusive); err == nil {
+			err = h.remove()
 		}
-		dir := filepath.Join(k.hideouts(), e.Name())
-		if err := (&hideout{dir: dir, node: filepath.Join(dir, "mount")}).remove(); err != nil {
-			k.logger().Error("what a killed process left cannot be removed", "path", dir, "error", err)
+		if err != nil && !errors.Is(err, namelock.ErrLocked) {
+			k.logger().Error("what a killed process left cannot be removed", "path", h.dir, "error", err)
 		}
 	}
 }

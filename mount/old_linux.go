@@ -25,7 +25,7 @@ func (k *Kernel) mountOld(ctx context.Context, m Mount, plan plan, p *place) (er
 			return err
 		}
 	}
-	h, err := k.hide(p)
+	h, err := k.hide(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (k *Kernel) bindOld(ctx context.Context, source string, a attrs, p *place) 
 	if err := sameKind(fd, p); err != nil {
 		return err
 	}
-	h, err := k.hide(p)
+	h, err := k.hide(ctx, p)
 	if err != nil {
 		return err
 	}

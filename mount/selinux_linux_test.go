@@ -178,19 +178,3 @@ func TestR16_SELinux_AContextThatMount8Drops(t *testing.T) {
 		require.NoError(t, k.Unmount(t.Context(), at))
 	})
 }
-
-// Contexts of a btrfs need mount(2) on every kernel: so the hidden mount of a
-// process that was killed is looked for on every kernel.
-func TestR3_WhatAKilledProcessHasHiddenIsTakenAway(t *testing.T) {
-	each(t, func(t *testing.T, k *Kernel) {
-		dir := looptest.Dir(t)
-		hidden := target(t, dir, "999999999-killed")
-		require.NoError(t, (&hideout{dir: hidden, node: filepath.Join(hidden, "mount")}).build(true))
-		dev := device(t, "ext4")
-		require.NoError(t, unix.Mount(dev.Name(), filepath.Join(hidden, "mount"), "ext4", 0, ""))
-		require.ErrorIs(t, idle(dev), ErrBusy)
-		(&Kernel{Only: k.Only, hidden: dir}).Features()
-		require.NoDirExists(t, hidden)
-		require.NoError(t, idle(dev))
-	})
-}
