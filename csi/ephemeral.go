@@ -14,6 +14,8 @@ type Ephemeral interface {
 	// EphemeralVolumes lists are given.
 	DeleteEphemeral(ctx context.Context, v NodeVolume) error
 	// EphemeralVolumes lists the ephemeral volumes of this node. It tells
-	// the framework what is ephemeral at unpublish, and finds orphans.
+	// the framework what is ephemeral at unpublish, and finds orphans. It is
+	// also asked before CreateEphemeral: a volume that is not listed then is
+	// deleted if it cannot be published.
 	EphemeralVolumes(ctx context.Context) ([]string, error)
 }

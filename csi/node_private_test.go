@@ -223,6 +223,38 @@ func TestRuling30_EphemeralIsUndone(t *testing.T) {
 	n.nothingLeft()
 }
 
+// TestRuling28_AnInlineVolumeThatWasThereIsNotUndone: after a reboot nothing is
+// mounted, but the volume holds the pod's data.
+func TestRuling28_AnInlineVolumeThatWasThereIsNotUndone(t *testing.T) {
+	refused := func(context.Context, csi.NodeVolume) (csi.Source, error) { return nil, csi.ErrInUse }
+	for name, test := range map[string]struct {
+		damaged error
+		says    string
+	}{
+		"listed":             {nil, "was there before"},
+		"list not available": {errors.New("a damaged record"), "not known whether it was there"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			backend := &ephemeralFake{ids: map[string]bool{"csi-1": true}}
+			n, table := newNode(t, backend)
+			target := n.path("pod/mount")
+			backend.set(refused)
+			backend.damaged = test.damaged
+			n.want(codes.Unavailable, n.publish("csi-1", target, inline), test.says, csi.ErrInUse.Error())
+			require.Empty(t, backend.deleted)
+			require.Empty(t, table.Mounts(), "what this call made is undone")
+			n.nothingLeft()
+
+			backend.damaged = nil
+			backend.set(nil)
+			require.NoError(t, n.publish("csi-1", target, inline))
+			require.Empty(t, backend.deleted)
+			require.NoError(t, n.unpublish("csi-1", target))
+			require.Equal(t, []string{"csi-1"}, backend.deleted)
+		})
+	}
+}
+
 func TestRuling30_EphemeralIsRefusedIfAbsent(t *testing.T) {
 	n, _ := newNode(t, &nodeFake{})
 	n.want(codes.InvalidArgument, n.publish("csi-1", n.path("pod/mount"), inline), "inline")

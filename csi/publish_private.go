@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/csikit/csikit/csi/internal/nodestate"
 	"github.com/csikit/csikit/mount"
@@ -109,13 +110,29 @@ func (p *publication) createEphemeral() error {
 		return refuse(ErrInvalid, "volume %s: this driver has no ephemeral inline volumes", p.volume.ID)
 	}
 	if p.mounted == nil {
-		p.undo.add("delete ephemeral volume "+p.volume.ID, func(ctx context.Context) error {
-			return p.d.deleteEphemeral(ctx, ctx, p.volume.ID)
-		})
+		p.undo.add("delete ephemeral volume "+p.volume.ID, p.undoEphemeral())
 	}
 	return do(p.ctx.Op, p.d, "CreateEphemeral", p.volume.ID, func(ctx context.Context) error {
 		return ephemeral.CreateEphemeral(ctx, p.volume)
 	})
+}
+
+// undoEphemeral deletes the volume if it was not there before this call: after a
+// reboot of the node nothing is mounted, and the volume holds the pod's data.
+// What may have been there stays, and the CO is not told that nothing exists: it
+// goes when the pod is unpublished.
+func (p *publication) undoEphemeral() func(context.Context) error {
+	id := p.volume.ID
+	ids, err := call(p.ctx.Wait, p.d, "EphemeralVolumes", id, p.d.features.ephemeral.EphemeralVolumes)
+	return func(ctx context.Context) error {
+		switch {
+		case err != nil:
+			return fmt.Errorf("it is not known whether it was there before: %w", err)
+		case slices.Contains(ids, id):
+			return errors.New("it was there before, and may hold data")
+		}
+		return p.d.deleteEphemeral(ctx, ctx, id)
+	}
 }
 
 func (p *publication) populate(dir string) error {
