@@ -13,16 +13,17 @@ import (
 // concurrently.
 type Kept struct {
 	path File
-	mu   sync.Mutex
-	now  *kept // nil until it is needed
+	mu   sync.Mutex // never held while the disk is asked
+	now  *kept      // nil until it is needed
 }
 
 // A kept is an open lock file. The kernel's locks belong to it: what they hold
 // for each of those who lock is counted here.
 type kept struct {
-	file *os.File
-	info os.FileInfo
-	held map[int64]int // how many share a byte; exclusively for a single one
+	file  *os.File
+	info  os.FileInfo
+	users int           // who are about to lock
+	held  map[int64]int // how many share a byte; exclusively for a single one
 }
 
 const exclusively = -1
@@ -37,12 +38,14 @@ func (k *Kept) Lock(ctx context.Context, name string, m Mode) (unlock func(), er
 
 // TryLock is [File.TryLock].
 func (k *Kept) TryLock(name string, m Mode) (unlock func(), err error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.open(); err != nil {
+	f, err := k.use()
+	if err != nil {
 		return nil, err
 	}
-	f, at := k.now, offset(name)
+	at := offset(name)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	defer k.leave(f)
 	if err := f.lock(at, m); err != nil {
 		return nil, k.path.fault(name, err)
 	}
@@ -56,9 +59,11 @@ func (k *Kept) TryLock(name string, m Mode) (unlock func(), err error) {
 
 // Open opens the lock file without locking anything: proof that locking can work.
 func (k *Kept) Open() error {
+	f, err := k.use()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.open()
+	k.leave(f)
+	return err
 }
 
 // Close closes the file, when what is locked is unlocked. The next lock opens
@@ -66,40 +71,75 @@ func (k *Kept) Open() error {
 func (k *Kept) Close() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	f := k.now
-	k.now = nil
-	k.closeUnused(f)
+	k.replace(nil)
 }
 
-// open makes sure that the open file is the one that the path names: others
-// would lock another one if it is not. Where a failing disk does not tell, it is.
-func (k *Kept) open() error {
-	if k.now != nil {
-		info, err := os.Stat(string(k.path))
-		if err == nil && os.SameFile(info, k.now.info) || err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
+// use returns a file that stays open until the caller leaves it: the one that the
+// path names, since others would lock another one if it was not. Where a failing
+// disk does not tell, it is. A disk that does not answer keeps the caller only.
+func (k *Kept) use() (*kept, error) {
+	k.mu.Lock()
+	f := k.now
+	if f != nil {
+		f.users++
 	}
-	file, err := k.path.open()
+	k.mu.Unlock()
+	if f.isAt(k.path) {
+		return f, nil
+	}
+	fresh, err := k.path.keep()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.leave(f)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	k.replace(fresh) // also one of another caller who did the same: theirs excludes this one's locks
+	return fresh, nil
+}
+
+// leave ends a use. k.mu is held.
+func (k *Kept) leave(f *kept) {
+	if f != nil {
+		f.users--
+		k.closeUnused(f)
+	}
+}
+
+// replace makes f the open file. k.mu is held.
+func (k *Kept) replace(f *kept) {
+	old := k.now
+	k.now = f
+	k.closeUnused(old)
+}
+
+// closeUnused closes a file that has been replaced and is not in use. k.mu is held.
+func (k *Kept) closeUnused(f *kept) {
+	if f != nil && f != k.now && f.users == 0 && len(f.held) == 0 {
+		_ = f.file.Close()
+	}
+}
+
+// keep opens the file for one user.
+func (f File) keep() (*kept, error) {
+	file, err := f.open()
+	if err != nil {
+		return nil, err
 	}
 	info, err := file.Stat()
 	if err != nil {
-		_ = file.Close()
-		return err
+		return nil, errors.Join(err, file.Close())
 	}
-	old := k.now
-	k.now = &kept{file: file, info: info, held: map[int64]int{}}
-	k.closeUnused(old)
-	return nil
+	return &kept{file: file, info: info, users: 1, held: map[int64]int{}}, nil
 }
 
-// closeUnused closes a file that has been replaced and holds no lock.
-func (k *Kept) closeUnused(f *kept) {
-	if f != nil && f != k.now && len(f.held) == 0 {
-		_ = f.file.Close()
+// isAt reports whether the path is known not to name another file.
+func (f *kept) isAt(path File) bool {
+	if f == nil {
+		return false
 	}
+	info, err := os.Stat(string(path))
+	return err == nil && os.SameFile(info, f.info) || err != nil && !errors.Is(err, os.ErrNotExist)
 }
 
 func (f *kept) lock(at int64, m Mode) error {
