@@ -41,6 +41,24 @@ func TestR4_WhatCameSecondIsTakenAway(t *testing.T) {
 	require.NoError(t, k.Unmount(t.Context(), at))
 }
 
+// Another process has mounted something on top since the target was looked at:
+// the kernel takes that away, and unmounting goes on with what is still there.
+func TestR18_WhatTheKernelTookAwayWasAnotherMount(t *testing.T) {
+	each(t, func(t *testing.T, k *Kernel) {
+		_, at := tree(t)
+		info, err := k.glance(at)
+		require.NoError(t, err)
+		require.NoError(t, unix.Mount("theirs", at, "tmpfs", 0, "size=1m"))
+		require.NoError(t, k.pop(at, info))
+		require.False(t, k.endedAlone(info))
+		require.Equal(t, 1, mustFind(t, k, at).Layers)
+
+		require.NoError(t, k.pop(at, info))
+		require.Equal(t, k.Features().Statmount, k.endedAlone(info), "only a unique id tells")
+		notMounted(t, k, at)
+	})
+}
+
 // The path has become a symbolic link since it was looked at: the mount that it
 // leads to stays.
 func TestR6_ALinkIsNotFollowedByTheKernelEither(t *testing.T) {

@@ -28,7 +28,9 @@ func (k *Kernel) Unmount(ctx context.Context, target string) error {
 }
 
 // unmount takes one mount after the other and looks after each one whether it
-// has gone: the kernel's answer alone proves nothing (R18).
+// has gone: the kernel's answer alone proves nothing (R18). For the only one at
+// the target its id tells that, without another look along the path, which needs
+// a goroutine of its own.
 func (k *Kernel) unmount(ctx context.Context, target string) error {
 	var last error
 	for {
@@ -47,7 +49,8 @@ func (k *Kernel) unmount(ctx context.Context, target string) error {
 		if err := k.flush(ctx, target, info); err != nil {
 			return err
 		}
-		if last = k.pop(target, info); errors.Is(last, ErrBusy) {
+		last = k.pop(target, info)
+		if errors.Is(last, ErrBusy) || last == nil && k.endedAlone(info) {
 			return last
 		}
 	}
@@ -76,6 +79,16 @@ func (k *Kernel) glance(target string) (Info, error) {
 		return k.find(target)
 	}
 	return Info{Device: unix.Mkdev(st.Dev_major, st.Dev_minor), Rdev: rdev(st), ReadOnly: fs.Flags&unix.ST_RDONLY != 0}, nil
+}
+
+// endedAlone proves that a mount has gone which was the only one at its place.
+// Its id is never that of another one.
+func (k *Kernel) endedAlone(info Info) bool {
+	if info.Layers != 1 || !k.Features().Statmount {
+		return false
+	}
+	_, err := statmount(info.ID, statmountMount)
+	return errors.Is(err, ErrNotMounted)
 }
 
 // pop removes the topmost mount. Only a share that is dead for good is
