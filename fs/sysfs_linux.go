@@ -39,7 +39,7 @@ func isPartition(dir string) bool {
 
 // kernelName is the name below /dev that the kernel gives the device, or "".
 func (d *Device) kernelName() string {
-	uevent, _ := os.ReadFile(d.sysfsDir() + "/uevent")
+	uevent, _ := rawfile.Read(d.sysfsDir() + "/uevent")
 	for line := range strings.Lines(string(uevent)) {
 		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "DEVNAME="); ok {
 			return name
