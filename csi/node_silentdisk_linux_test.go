@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,9 +29,11 @@ func silence(t *testing.T, dir string) (end func()) {
 	require.NoError(t, err)
 	options := fmt.Sprintf("rootmode=40000,user_id=0,group_id=0,fd=%d", daemon.Fd())
 	require.NoError(t, unix.Mount("silent", dir, "fuse.silent", 0, options))
-	return func() {
+	end = sync.OnceFunc(func() {
 		require.NoError(t, errors.Join(unix.Unmount(dir, unix.MNT_FORCE|unix.MNT_DETACH), daemon.Close()))
-	}
+	})
+	t.Cleanup(end)
+	return end
 }
 
 // TestR14_AStateDirectoryThatDoesNotAnswer: every RPC answers by its deadline and
