@@ -13,8 +13,8 @@ import (
 	"github.com/csikit/csikit/internal/namelock"
 )
 
-// Contexts of a btrfs need mount(2) on every kernel: so the hidden mount of a
-// process that was killed is looked for on every kernel.
+// Contexts of a btrfs need mount(2) on kernels that have all else (before Linux
+// 6.8): so the hidden mount of a process that was killed is looked for on each.
 func TestR3_WhatAKilledProcessHasHiddenIsTakenAway(t *testing.T) {
 	each(t, func(t *testing.T, k *Kernel) {
 		k = &Kernel{Only: k.Only, hidden: looptest.Dir(t)}

@@ -34,7 +34,21 @@ func (k *Kernel) checkContexts(ctx context.Context, options []Option, target str
 // contextsByMount2 says that a superblock gets its contexts by mount(2) only.
 // btrfs before Linux 6.8 makes one without those of fsconfig(2), and the kernel
 // then refuses to change them.
-func (m Mount) contextsByMount2() bool { return m.Type == "btrfs" && hasContexts(m.Options) }
+func (m Mount) contextsByMount2() bool {
+	return m.Type == "btrfs" && hasContexts(m.Options) && !knowsItsOptions(m.Type)
+}
+
+// knowsItsOptions reports whether a file system itself takes what fsconfig(2) is
+// given. For one that does not the kernel collects whatever there is in a string
+// for mount(2), and refuses nothing.
+func knowsItsOptions(fsType string) bool {
+	fs, err := openContext(fsType)
+	if err != nil {
+		return false
+	}
+	defer fs.close()
+	return errors.Is(fs.set(Option{Key: "no such option"}), unix.EINVAL)
+}
 
 // refusesContexts reports whether it is the contexts for which mount(2) has
 // failed: its errno can mean anything, but a tmpfs has no other option.

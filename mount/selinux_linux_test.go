@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -34,6 +35,22 @@ func refusesContext(t *testing.T, k *Kernel, context string) {
 			require.NoError(t, idle(dev))
 		})
 	}
+}
+
+// Only a btrfs that cannot take them otherwise gets its contexts by mount(2), which
+// would share a file system that is alive.
+func TestR16_ContextsByFsconfigWhereBtrfsTakesThem(t *testing.T) {
+	looptest.NeedRoot(t)
+	var u unix.Utsname
+	require.NoError(t, unix.Uname(&u))
+	var major, minor int
+	_, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	require.NoError(t, err)
+	require.True(t, knowsItsOptions("ext4"))
+	require.Equal(t, major > 6 || major == 6 && minor >= 8, knowsItsOptions("btrfs"))
+	require.Equal(t, !knowsItsOptions("btrfs"), Mount{Type: "btrfs", Options: labelled(podLabel)}.contextsByMount2())
+	require.False(t, Mount{Type: "btrfs"}.contextsByMount2())
+	require.False(t, Mount{Type: "ext4", Options: labelled(podLabel)}.contextsByMount2())
 }
 
 // What was mounted without the contexts asked for is taken away again.
