@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 
 	"github.com/csikit/csikit/csi/internal/keyop"
@@ -24,7 +23,6 @@ import (
 // process (contract ruling 8).
 func operateOnNode[T any](ctx context.Context, d *Driver, op keyop.Op, f func(keyop.Contexts) (T, error)) (T, error) {
 	return operate(ctx, d, op, func(c keyop.Contexts) (result T, err error) {
-		deepen()
 		unlock, err := d.lockAmongProcesses(c.Wait, op)
 		if err != nil {
 			return result, err
@@ -32,16 +30,6 @@ func operateOnNode[T any](ctx context.Context, d *Driver, op keyop.Op, f func(ke
 		defer unlock()
 		return f(c)
 	})
-}
-
-// deepen makes the stack of a new goroutine as large as an operation on a volume
-// needs, while hardly anything is on it. Else Go would do it step by step, and
-// copy what is there each time.
-//
-//go:noinline
-func deepen() {
-	var room [8 << 10]byte
-	runtime.KeepAlive(&room)
 }
 
 // lockAmongProcesses takes the keys of op in sorted order, so that two processes
