@@ -108,11 +108,15 @@ func (f *loopFake) each(id string, do func(*os.File) error) error {
 		return err
 	}
 	none := func(string) bool { return false }
-	return loopdev.Each(none, func(device *os.File, info loopdev.Info) error {
+	return loopdev.Each(none, func(info loopdev.Info) error {
 		if info.Device != dev || info.Inode != ino {
 			return nil
 		}
-		return do(device)
+		device, err := loopdev.Open(info)
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(device), device.Close())
 	})
 }
 

@@ -2,7 +2,6 @@ package loopdev
 
 import (
 	"errors"
-	"os"
 	"strconv"
 	"strings"
 
@@ -18,7 +17,7 @@ import (
 // them. One of which nothing is learned is backed by a file, unless its path is
 // below /dev. On a machine with many loop devices it takes a tenth of the time.
 func Above(number uint64, visit func(Info) error) error {
-	check := func(_ *os.File, info Info) error {
+	check := func(info Info) error {
 		if info.BackingDevice != number {
 			return nil
 		}

@@ -14,17 +14,18 @@ import (
 	"github.com/csikit/csikit/internal/watch"
 )
 
-// Each calls visit for every bound loop device of the machine, open for
-// reading and closed after the call, until visit returns an error. Devices that
-// come or go meanwhile may be left out. An error of the kernel ends the walk:
-// half a list would let a file be attached twice.
+// Each calls visit for every bound loop device of the machine, until visit
+// returns an error; [Open] opens one. Devices that come or go meanwhile may be
+// left out. An error of the kernel ends the walk: half a list would let a file be
+// attached twice.
 //
 // The kernel asks the file system of the backing file, which may be a share of
-// somebody else whose server is dead or silent. A device of which nothing is
+// somebody else whose server is dead or silent; and while it reads a partition
+// table from there, nobody can open the device. A device of which nothing is
 // learned is left out, unless mine, given the path of the backing file that
 // sysfs has, says that the caller may be looking for it: then Each returns an
 // error, after a second at most.
-func Each(mine func(backing string) bool, visit func(*os.File, Info) error) error {
+func Each(mine func(backing string) bool, visit func(Info) error) error {
 	names, err := boundOnes()
 	if err != nil {
 		return err
@@ -55,21 +56,15 @@ func boundOnes() (bound []string, err error) {
 	return bound, err
 }
 
-func visitOne(name string, mine func(string) bool, visit func(*os.File, Info) error) error {
-	device, err := open(name, os.O_RDONLY)
-	if errors.Is(err, unix.ENXIO) || errors.Is(err, fs.ErrNotExist) {
+func visitOne(name string, mine func(string) bool, visit func(Info) error) error {
+	a, err := watch.Call(&asked, "/dev/"+name, patience, func() (answer, error) { return ask(name) })
+	switch {
+	case errors.Is(err, unix.ENXIO), errors.Is(err, fs.ErrNotExist):
 		return nil // detached or removed since it was listed
-	}
-	if err != nil {
+	case err == nil:
+		return visit(infoOf(a.status))
+	case a.closed:
 		return err
-	}
-	defer func() { _ = device.Close() }()
-	info, err := Status(device)
-	if err == nil {
-		return visit(device, info)
-	}
-	if errors.Is(err, ErrUnbound) {
-		return nil
 	}
 	text, readErr := os.ReadFile("/sys/block/" + name + "/loop/backing_file")
 	switch backing := strings.TrimSuffix(string(text), "\n"); {
@@ -77,9 +72,26 @@ func visitOne(name string, mine func(string) bool, visit func(*os.File, Info) er
 		return nil
 	case readErr != nil || mine(backing):
 		return fmt.Errorf("whether %s, of a file %q, is a device of the one looked for cannot be told: %w (its server may be dead: detach it with losetup -d)",
-			device.Name(), backing, errors.Join(err, readErr))
+			"/dev/"+name, backing, errors.Join(err, readErr))
 	}
 	return nil
+}
+
+// An answer is what a device says of itself.
+type answer struct {
+	status *unix.LoopInfo64
+	closed bool // it could not be opened, and the kernel said why at once
+}
+
+// ask opens a device, asks it and closes it: each of the three may wait for the
+// file system of its backing file.
+func ask(name string) (answer, error) {
+	device, err := open(name, os.O_RDONLY)
+	if err != nil {
+		return answer{closed: true}, err
+	}
+	s, err := unix.IoctlLoopGetStatus64(int(device.Fd()))
+	return answer{status: s}, errors.Join(err, device.Close())
 }
 
 // Find lists the loop devices that are bound to an open file. A device of which
@@ -92,7 +104,7 @@ func Find(backing *os.File) ([]Info, error) {
 		return nil, err
 	}
 	var found []Info
-	err = eachOf(backing, func(_ *os.File, info Info) error {
+	err = eachOf(backing, func(info Info) error {
 		if info.Device == dev && info.Inode == ino {
 			found = append(found, info)
 		}
@@ -102,7 +114,7 @@ func Find(backing *os.File) ([]Info, error) {
 }
 
 // eachOf is Each for a caller who looks for the devices of one file.
-func eachOf(backing *os.File, visit func(*os.File, Info) error) error {
+func eachOf(backing *os.File, visit func(Info) error) error {
 	own, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", backing.Fd()))
 	if err != nil {
 		return err

@@ -227,7 +227,7 @@ func TestEach_StopsAtAnError(t *testing.T) {
 	looptest.NeedRoot(t)
 	looptest.Device(t, mib)
 	enough := errors.New("enough")
-	require.ErrorIs(t, loopdev.Each(func(string) bool { return true }, func(*os.File, loopdev.Info) error { return enough }), enough)
+	require.ErrorIs(t, loopdev.Each(func(string) bool { return true }, func(loopdev.Info) error { return enough }), enough)
 }
 
 func BenchmarkFind(b *testing.B) {

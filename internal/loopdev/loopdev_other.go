@@ -24,12 +24,12 @@ func Keep(*os.File) error { return errNoLoop }
 func Detach(*os.File) error { return errNoLoop }
 
 // Each is unsupported on this system.
-func Each(func(string) bool, func(*os.File, Info) error) error { return errNoLoop }
+func Each(func(string) bool, func(Info) error) error { return errNoLoop }
 
 // Find is unsupported on this system.
 func Find(*os.File) ([]Info, error) { return nil, errNoLoop }
 
-func eachOf(*os.File, func(*os.File, Info) error) error { return errNoLoop }
+func eachOf(*os.File, func(Info) error) error { return errNoLoop }
 
 // Identity is unsupported on this system.
 func Identity(*os.File) (dev, ino uint64, err error) { return 0, 0, errNoLoop }

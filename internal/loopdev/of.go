@@ -40,6 +40,24 @@ func Verify(device *os.File, dev, ino uint64) error {
 	return nil
 }
 
+// Open opens the device of info for reading; the caller closes it. The
+// error wraps [ErrUnbound] if it is not bound to that file any more: its number
+// may belong to somebody else's file by now.
+func Open(info Info) (*os.File, error) {
+	device, err := os.Open(info.Path)
+	if err != nil {
+		return nil, err
+	}
+	now, err := Status(device)
+	if err == nil && (now.Device != info.Device || now.Inode != info.Inode) {
+		err = fmt.Errorf("%s: %w, but to another one", info.Path, ErrUnbound)
+	}
+	if err != nil {
+		return nil, errors.Join(err, device.Close())
+	}
+	return device, nil
+}
+
 // DetachAll detaches every device of a file, see [Detach], and waits a moment
 // for those to go that nobody uses.
 func DetachAll(ctx context.Context, backing *os.File) error {
@@ -47,11 +65,18 @@ func DetachAll(ctx context.Context, backing *os.File) error {
 	if err != nil {
 		return err
 	}
-	err = eachOf(backing, func(device *os.File, info Info) error {
+	err = eachOf(backing, func(info Info) error {
 		if info.Device != dev || info.Inode != ino {
 			return nil
 		}
-		return Detach(device)
+		device, err := Open(info)
+		if errors.Is(err, ErrUnbound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return errors.Join(Detach(device), device.Close())
 	})
 	if err == nil {
 		_, err = Unused(ctx, backing)

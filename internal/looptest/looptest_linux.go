@@ -35,9 +35,9 @@ func Attach(t testing.TB, image string) string {
 // detach detaches the device if it is still bound to the file.
 func detach(t testing.TB, path string, dev, ino uint64) {
 	nothing := func(string) bool { return false }
-	err := loopdev.Each(nothing, func(f *os.File, info loopdev.Info) error {
+	err := loopdev.Each(nothing, func(info loopdev.Info) error {
 		if info.Path == path && info.Device == dev && info.Inode == ino {
-			return loopdev.Detach(f)
+			return detachPath(path)
 		}
 		return nil
 	})
