@@ -41,15 +41,37 @@ func (d *Driver) claimed(id, path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	volumes, err := d.volumeStore().All()
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(targets, func(e nodestate.Entry[targetRecord]) bool {
+	staged, err := d.othersStagedAt(id, path)
+	return len(staged) > 0 || slices.ContainsFunc(targets, func(e nodestate.Entry[targetRecord]) bool {
 		return e.Volume != id && e.Target == path
-	}) || slices.ContainsFunc(volumes, func(e nodestate.Entry[volumeRecord]) bool {
-		return e.Volume != id && stagePoint(e.Value.Path, e.Volume, e.Value.Volume.Access.Block) == path
-	}), nil
+	}), err
+}
+
+// othersStagedAt lists the other volumes that are written down to be staged at a
+// path. What was there before the machine was booted is not there any more.
+func (d *Driver) othersStagedAt(id, path string) ([]nodestate.Entry[volumeRecord], error) {
+	all, err := d.volumeStore().All()
+	return slices.DeleteFunc(all, func(e nodestate.Entry[volumeRecord]) bool {
+		r := &e.Value
+		return e.Volume == id || !r.thisBoot() || stagePoint(r.Path, e.Volume, r.Volume.Access.Block) != path
+	}), err
+}
+
+// ownerOf names the other volume that is proven to be what is mounted at a path;
+// "" if none is: that one is written down to be there is not enough to say that
+// this one is not.
+func (d *Driver) ownerOf(id, path string) (string, error) {
+	info, err := d.opts.Mounts.Find(path)
+	if errors.Is(err, mount.ErrNotMounted) {
+		return "", nil
+	}
+	others, listErr := d.othersStagedAt(id, path)
+	for _, e := range others {
+		if err == nil && e.Value.Mount.is(info) {
+			return e.Volume, nil
+		}
+	}
+	return "", listErr
 }
 
 // adopt makes the record of a volume from what is mounted.

@@ -41,7 +41,7 @@ func (p *publication) findStaged() error {
 // on when the device has gone and another has its number (R17).
 func (p *publication) proveStaged(record *volumeRecord) error {
 	if !record.thisBoot() {
-		return p.refuseUnguarded() // lost: the mount is all there is to go by
+		return p.proveLost()
 	}
 	switch {
 	case record.Path != p.staging:
@@ -59,6 +59,19 @@ func (p *publication) proveStaged(record *volumeRecord) error {
 		return p.proveDevice(record)
 	}
 	return nil
+}
+
+// proveLost decides where nothing is written down: the mount is all there is to
+// go by, unless it is written down as another volume's.
+func (p *publication) proveLost() error {
+	other, err := p.d.claimed(p.volume.ID, p.source)
+	if err != nil {
+		return err
+	}
+	if other {
+		return refuse(ErrInUse, "volume %s is not staged at %s, where another volume is: call NodeStageVolume first", p.volume.ID, p.staging)
+	}
+	return p.refuseUnguarded()
 }
 
 func writability(i mount.Info) string {

@@ -20,12 +20,11 @@ type unpublication struct {
 }
 
 func (u *unpublication) run() error {
-	id, target := u.key.Volume, u.key.Target
-	if err := u.d.opts.Mounts.Unmount(u.ctx.Op, target); err != nil {
-		return hostError(err, "volume %s: unmount target %s", id, target)
-	}
-	if err := mount.Remove(target); err != nil {
-		return hostError(err, "volume %s: remove target %s, of which only an empty directory or file is removed", id, target)
+	id := u.key.Volume
+	if u.foreign() {
+		u.d.log.WarnContext(u.ctx.Op, "another volume is published at the target that is to be unpublished, and stays there", "id", id, "target", u.key.Target)
+	} else if err := u.clear(); err != nil {
+		return err
 	}
 	if err := u.unstagePrivately(); err != nil {
 		return err
@@ -35,6 +34,29 @@ func (u *unpublication) run() error {
 	}
 	u.d.outdated(u.ctx.Op, id, u.d.targetStore().Remove(u.key))
 	return nil
+}
+
+// foreign reports whether what is mounted at the target is written down as
+// another volume, and nothing is of this one. What cannot be read holds no pod.
+func (u *unpublication) foreign() bool {
+	record, err := u.d.loadTarget(u.key)
+	if err != nil || record != nil {
+		return false
+	}
+	if _, err := u.d.opts.Mounts.Find(u.key.Target); err != nil {
+		return false
+	}
+	other, err := u.d.claimed(u.key.Volume, u.key.Target)
+	return err == nil && other
+}
+
+// clear takes away what is mounted at the target, and the target.
+func (u *unpublication) clear() error {
+	id, target := u.key.Volume, u.key.Target
+	if err := u.d.opts.Mounts.Unmount(u.ctx.Op, target); err != nil {
+		return hostError(err, "volume %s: unmount target %s", id, target)
+	}
+	return hostError(mount.Remove(target), "volume %s: remove target %s, of which only an empty directory or file is removed", id, target)
 }
 
 // unstagePrivately undoes the private mount, if this driver has such.

@@ -31,6 +31,8 @@ type unstaging struct {
 	// published are the targets that are written down for the path. Nobody
 	// adds one while the volume is locked.
 	published []string
+	// foreign says that what is mounted at the path is another volume.
+	foreign bool
 }
 
 func (u *unstaging) run() error {
@@ -39,6 +41,9 @@ func (u *unstaging) run() error {
 		return err
 	}
 	if elsewhere, err := u.stagedElsewhere(); err != nil || elsewhere {
+		return err
+	}
+	if err := u.lookForOwner(); err != nil {
 		return err
 	}
 	if err := u.lookForTargets(); err != nil {
@@ -58,11 +63,27 @@ func (u *unstaging) run() error {
 	return u.finish()
 }
 
+// lookForOwner finds out whether what is mounted at the path is another volume,
+// where nothing says that it is this one.
+func (u *unstaging) lookForOwner() error {
+	if u.record.thisBoot() {
+		return nil
+	}
+	owner, err := u.d.ownerOf(u.key.Volume, u.path)
+	if owner != "" {
+		u.foreign = true
+		u.d.log.WarnContext(u.ctx.Op, "another volume is staged at the path that is to be unstaged, and stays there", "id", u.key.Volume, "path", u.path, "other", owner)
+	}
+	return err
+}
+
 // points are the places where the volume can be mounted: one that the record
 // names, or both if there is none.
 func (u *unstaging) points() []string {
 	block := stagePoint(u.path, u.key.Volume, true)
 	switch {
+	case u.foreign:
+		return nil
 	case u.record == nil:
 		return []string{block, u.path}
 	case u.record.Volume.Access.Block:
@@ -171,7 +192,7 @@ func (u *unstaging) finish() error {
 			return fmt.Errorf("volume %s: %w", u.key.Volume, err)
 		}
 	}
-	if err := mount.Remove(stagePoint(u.path, u.key.Volume, true)); err != nil {
+	if err := u.removePlaceholder(); err != nil {
 		return hostError(err, "volume %s: remove the file that its device was bound to", u.key.Volume)
 	}
 	if err := u.d.release(u.ctx.Op, volume); err != nil {
@@ -179,6 +200,14 @@ func (u *unstaging) finish() error {
 	}
 	u.forget()
 	return nil
+}
+
+// removePlaceholder leaves the content of another volume alone.
+func (u *unstaging) removePlaceholder() error {
+	if u.foreign {
+		return nil
+	}
+	return mount.Remove(stagePoint(u.path, u.key.Volume, true))
 }
 
 // forget removes the record, and those of targets that were never unpublished
