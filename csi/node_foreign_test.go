@@ -101,3 +101,21 @@ func TestR4_AnEarlierBootsPathIsAnothersNow(t *testing.T) {
 	require.NoError(t, n.unstage("y"))
 	n.nothingLeft()
 }
+
+// TestRace_UnstageWhilePublishedAndLost: nothing is taken away from under a pod
+// either where only the targets are still written down.
+func TestRace_UnstageWhilePublishedAndLost(t *testing.T) {
+	n, table := newNode(t, &nodeFake{})
+	target := n.path("pod/mount")
+	require.NoError(t, n.stage("v"))
+	require.NoError(t, n.publish("v", target))
+	require.NoError(t, os.RemoveAll(filepath.Join(n.opts.StateDir, "volumes")))
+	n.want(codes.Aborted, n.unstage("v"), target)
+	require.Len(t, table.Mounts(), 2)
+	require.NoError(t, n.publish("v", n.path("pod2/mount")), "it can still be published")
+	for _, target := range []string{target, n.path("pod2/mount")} {
+		require.NoError(t, n.unpublish("v", target))
+	}
+	require.NoError(t, n.unstage("v"))
+	n.nothingLeft()
+}

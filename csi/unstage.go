@@ -122,9 +122,6 @@ func (u *unstaging) lookForTargets() error {
 // refusePublished answers ABORTED while the volume is published: nothing has
 // been undone then, and the pods go on.
 func (u *unstaging) refusePublished() error {
-	if u.record == nil {
-		return nil
-	}
 	var used []string
 	for _, target := range u.published {
 		mounted, err := u.d.mountedTarget(u.key.Volume, target)
