@@ -36,7 +36,7 @@ while read -r package pattern; do
 	[ "$package" != fs ] || unset CSIKIT_CHEAP_KEYS # it tests the real ones
 	(cd "$tree/$package" && "$VM_OUT/$(echo "$package" | tr / _).test" -test.v -test.short -test.timeout "${VM_TEST_TIMEOUT:-90m}" -test.run "$pattern") >"$log" 2>&1 || status=$?
 	grep -E '^ *--- |^(FAIL|PASS|panic)|measured:|csi-sanity:' "$log"
-	{ left_behind; dmesg | grep -E -A 25 "$complaints"; } >>"$log.after"
+	{ left_behind; dmesg | grep -E -A 25 "$complaints"; } >"$log.after"
 	if [ -s "$log.after" ]; then
 		cat "$log.after"
 		[ "$status" != 0 ] || status=1
