@@ -61,7 +61,7 @@ func readView(ctx context.Context, src io.ReaderAt, size int64, buffer []byte) (
 // sweep proves a device without a recognised beginning empty, or says what was
 // found instead.
 func sweep(ctx context.Context, src io.ReaderAt, size int64, r *report) (Content, error) {
-	var dirty []span
+	dirty, blank := false, true
 	all := spans(size)
 	head := aligned(all[0].length)
 	rest := aligned(longest(all[1:]))
@@ -74,14 +74,14 @@ func sweep(ctx context.Context, src io.ReaderAt, size int64, r *report) (Content
 			return Content{}, err
 		}
 		if firstNonZero(b) >= 0 {
-			dirty = append(dirty, s)
+			dirty, blank = true, blank && blankMirrors(b, s.offset)
 			findLeftovers(b, s.offset, size, r)
 		}
 	}
-	if len(dirty) == 0 {
+	if !dirty {
 		return Content{State: Empty, Evidence: []string{fmt.Sprintf("%d places read as zeros", len(all))}}, nil
 	}
-	findBtrfsBeginning(head, blankMirrors(dirty), r)
+	findBtrfsBeginning(head, blank, r)
 	c, ok := r.verdict()
 	if !ok {
 		c.State = NonEmptyUnknown

@@ -19,7 +19,7 @@ func findLeftovers(b []byte, offset, size int64, r *report) {
 			r.note("copy of the superblock of %s %s at byte %d", s.kind(), s.uuid, at)
 		}
 	}
-	for at := offset; at < offset+int64(len(b)); at += placeSize {
+	for at := offset; at < offset+int64(len(b)); at += xfsMinSector {
 		if s, err := parseXFS(window(at, xfsMinSector)); err == nil {
 			r.note("copy of the superblock of xfs %s at byte %d", s.uuid, at)
 		}
@@ -54,10 +54,10 @@ func findBtrfsBeginning(head []byte, blank bool, r *report) {
 	}
 }
 
-// blankMirrors reports whether none of the spans that are not zero covers the
-// place of a btrfs superblock.
-func blankMirrors(dirty []span) bool {
-	return !slices.ContainsFunc(dirty, func(s span) bool {
-		return slices.ContainsFunc(btrfsMirrors[:], func(at int64) bool { return s.offset <= at && at < s.end() })
+// blankMirrors reports whether b, which was read at offset, has only zeros where
+// a btrfs superblock belongs.
+func blankMirrors(b []byte, offset int64) bool {
+	return !slices.ContainsFunc(btrfsMirrors[:], func(at int64) bool {
+		return firstNonZero(within(b, offset, at, btrfsLength)) >= 0
 	})
 }

@@ -66,7 +66,7 @@ var options = []option{
 	{"bigtime", xfsOnly, boolean},
 	{"inobtcount", xfsOnly, boolean},
 	{"sectorSize", xfsOnly, powerOfTwo(512, 32<<10)},
-	{"agCount", xfsOnly, between(1, 1<<20)},
+	{"agCount", xfsOnly, between(1, xfsMostGroups)},
 	{"maxInodePercentage", xfsOnly, between(0, 100)},
 	{"logSize", xfsOnly, multipleOf(1<<20, 10<<20, 2047<<20)},
 	{"stripeUnit", xfsOnly, multipleOf(4<<10, 4<<10, 1<<30)},

@@ -55,36 +55,51 @@ func longest(all []span) (n int64) {
 
 // extPlaces lists where ext2, ext3 and ext4 have copies of the superblock: at
 // the beginning of the groups 1, 3^n, 5^n, 7^n (sparse_super) and of the last
-// one (sparse_super2), for every block size. Source: mke2fs(8), ext4(5).
+// one (sparse_super2), for every block size; and of the first few of these for
+// every cluster size (bigalloc). Source: mke2fs(8), ext4(5).
 func extPlaces(size int64) (places []int64) {
+	const mostInGroup, largestCluster = 1<<16 - 8, 256 << 20
 	for block := int64(1 << 10); block <= 64<<10; block *= 2 {
-		group := 8 * block * block // bytes: a bitmap of one block covers it
-		first := int64(0)
-		if block == 1<<10 {
-			first = block // group 0 begins at block 1
-		}
-		last := (size - 1) / group
-		places = append(places, group+first, last*group+first)
-		for _, base := range []int64{3, 5, 7} {
-			for g := base; g <= last; g *= base {
-				places = append(places, g*group+first)
+		for cluster := block; cluster <= largestCluster; cluster *= 2 {
+			group := min(8*block, mostInGroup) * cluster // bytes: a bitmap of one block covers it
+			first, last := int64(0), (size-1)/group
+			if cluster == 1<<10 {
+				first = block // group 0 begins at block 1
+			}
+			most := last
+			if cluster > block {
+				most = min(last, 9)
+			}
+			places = append(places, group+first, last*group+first)
+			for _, base := range []int64{3, 5, 7} {
+				for g := base; g <= most; g *= base {
+					places = append(places, g*group+first)
+				}
 			}
 		}
 	}
-	return places
+	slices.Sort(places)
+	return slices.Compact(places)
 }
 
+// xfsMostGroups bounds into how many groups the option agCount divides a volume:
+// each number has a place that every probe of an empty device reads.
+const xfsMostGroups = 64
+
 // xfsPlaces lists where xfs has the superblocks of its second allocation
-// group, for 2 to 32 groups, of all four groups that mkfs.xfs makes by default,
-// and every TiB, which is the largest group.
+// group, for every number of groups and block size, of all four groups that
+// mkfs.xfs makes by default, and every TiB, which is the largest group.
 func xfsPlaces(size int64) (places []int64) {
-	const block, largest = 4 << 10, 1 << 40
-	for groups := int64(2); groups <= 32; groups++ {
-		places = append(places, size/block/groups*block)
+	const block, largestBlock, smallest, largest = 4 << 10, 64 << 10, 16 << 20, 1 << 40
+	for groups := int64(2); groups <= min(xfsMostGroups, size/smallest+1); groups++ {
+		// The size is rounded down to blocks, and that of a group up.
+		for at := (size - largestBlock) / groups; at < size/groups+largestBlock; at += placeSize {
+			places = append(places, at)
+		}
 	}
 	quarter := (size/block + 3) / 4 * block
 	places = append(places, quarter, 2*quarter, 3*quarter)
-	for at := int64(largest); at < size && len(places) < 256; at += largest {
+	for at := int64(largest); at < size && at <= 256*largest; at += largest {
 		places = append(places, at)
 	}
 	return places
