@@ -129,26 +129,35 @@ func (s *staging) beginFresh(prior *volumeRecord) error {
 		s.record.Phase = phaseReviving
 		return s.save()
 	}
+	if prior.thisBoot() && prior.Device != nil {
+		s.record.Device = prior.Device // an earlier attempt may have changed it
+		s.record.Encrypted = prior.Encrypted
+		if s.living != nil {
+			s.record.Mount = prior.Mount
+		}
+	}
+	s.undoPrior(prior)
+	return s.save()
+}
+
+// undoPrior undoes what is written down: the volume of this record, and the
+// device of an earlier attempt.
+func (s *staging) undoPrior(prior *volumeRecord) {
 	s.undo.add("remove the record of volume "+s.volume.ID, func(context.Context) error {
 		return s.d.volumeStore().Remove(s.key)
 	})
 	s.undo.add("release volume "+s.volume.ID, func(ctx context.Context) error {
 		return s.d.release(ctx, s.record.Volume.nodeVolume())
 	})
-	if prior.thisBoot() && prior.Device != nil {
-		s.record.Device = prior.Device // an earlier attempt may have changed it
-		if s.living != nil {
-			s.record.Mount = prior.Mount
-		}
-		s.undo.add("free device "+majorMinor(prior.Device.Number), func(ctx context.Context) error {
-			return s.d.freeDevice(ctx, s.volume.ID, prior.Device)
-		})
-		if prior.Encrypted {
-			s.record.Encrypted = true
-			s.undo.add("close the encryption of volume "+s.volume.ID, s.closeEncryption)
-		}
+	if !prior.thisBoot() || prior.Device == nil {
+		return
 	}
-	return s.save()
+	s.undo.add("free device "+majorMinor(prior.Device.Number), func(ctx context.Context) error {
+		return s.d.freeDevice(ctx, s.volume.ID, prior.Device)
+	})
+	if prior.Encrypted {
+		s.undo.add("close the encryption of volume "+s.volume.ID, s.closeEncryption)
+	}
 }
 
 // find looks at the mount point. A dead share is taken away: nothing that

@@ -1,6 +1,7 @@
 package csi
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -54,7 +55,8 @@ func accessType(a Access) string {
 }
 
 // beginAgain compares the request with the one that the volume was staged
-// for. Nothing of what is there is this call's own, so nothing is undone.
+// for. Of what is there only the rest of an attempt is undone: staging it has
+// never succeeded then, and a final error says that nothing exists.
 func (s *staging) beginAgain(prior *volumeRecord) error {
 	if !prior.thisBoot() { // lost: what is mounted is compared with what Locate says, and written down if it is that
 		s.record = volumeRecord{Phase: phaseStaging, Boot: nodestate.BootID(), Path: s.path, Volume: recordVolume(s.volume)}
@@ -62,10 +64,32 @@ func (s *staging) beginAgain(prior *volumeRecord) error {
 		return nil
 	}
 	s.record = *prior
+	if s.unfinished(prior) {
+		s.undoPrior(prior)
+		s.undo.add("unmount "+s.mountPoint(), s.unmountAll)
+	}
 	if what := incompatible(prior.Volume.Access, s.volume.Access); what != "" {
 		return refuse(ErrExists, "volume %s is staged at %s with another %s", s.volume.ID, s.path, what)
 	}
 	return nil
+}
+
+// unfinished reports whether what is mounted is proven to be what an attempt to
+// stage the device has left, and no pod uses it.
+func (s *staging) unfinished(prior *volumeRecord) bool {
+	content := prior.content()
+	if prior.Phase != phaseStaging || prior.Path != s.path || content == nil || deviceOf(*s.mounted) != content.Number {
+		return false
+	}
+	targets, err := s.d.publishedTargets(s.volume.ID)
+	return err == nil && len(targets) == 0
+}
+
+func (s *staging) unmountAll(ctx context.Context) error {
+	if err := s.d.opts.Mounts.Unmount(ctx, s.mountPoint()); err != nil || !s.volume.Access.Block {
+		return err
+	}
+	return mount.Remove(s.mountPoint())
 }
 
 // incompatible names what keeps a volume that was staged for have from being
