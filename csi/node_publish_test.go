@@ -133,6 +133,7 @@ func TestRule24_ReadOnlyByModeOrOption(t *testing.T) {
 		"SINGLE_NODE_READER_ONLY": mountAccess(csi.SingleNodeReaderOnly, ""),
 		"MULTI_NODE_READER_ONLY":  mountAccess(csi.MultiNodeReaderOnly, ""),
 		"ro":                      mountAccess(csi.SingleNodeMultiWriter, "", "ro"),
+		"ro and rw":               mountAccess(csi.SingleNodeMultiWriter, "", "ro", "rw"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, table := newNode(t, &nodeFake{})

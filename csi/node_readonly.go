@@ -1,14 +1,10 @@
 package csi
 
+import "slices"
+
 // readOnlyAccess reports whether an access asks for a mount that nobody can
-// write: by its mode, or by the mount option ro, where the last of ro and rw
-// counts as in mount(8).
+// write: by its mode, or by the mount option ro, which rw does not take back: see
+// [mount.CheckOptions].
 func readOnlyAccess(a Access) bool {
-	readOnly := false
-	for _, o := range a.Options {
-		if o.Key == "ro" || o.Key == "rw" {
-			readOnly = o.Key == "ro"
-		}
-	}
-	return readOnly || a.Mode.ReadOnly()
+	return a.Mode.ReadOnly() || slices.ContainsFunc(a.Options, func(o Option) bool { return o.Key == "ro" })
 }
