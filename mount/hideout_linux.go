@@ -13,6 +13,7 @@ import (
 
 	"github.com/csikit/csikit/internal/crashpoint"
 	"github.com/csikit/csikit/internal/namelock"
+	"github.com/csikit/csikit/internal/watch"
 )
 
 // hiddenDir is where mount(2) builds what must not be seen half-made.
@@ -107,15 +108,18 @@ func popLayers(path string) error {
 }
 
 // sweep removes the hideouts of processes that were killed: those that nobody
-// has. A mount left in one would keep its device busy for ever.
+// has. A mount left in one would keep its device busy for ever. That of a device
+// that does not answer keeps nobody waiting for long (R14).
 func (k *Kernel) sweep() {
 	entries, _ := os.ReadDir(k.hideouts())
 	for _, e := range entries {
 		h := k.hideout(e.Name())
-		var err error
-		if h.unlock, err = k.hideoutLocks().TryLock(e.Name(), namelock.Exclusive); err == nil {
-			err = h.remove()
-		}
+		_, err := watch.Call(&k.watch, h.dir, k.answerTime(), func() (_ struct{}, err error) {
+			if h.unlock, err = k.hideoutLocks().TryLock(e.Name(), namelock.Exclusive); err == nil {
+				err = h.remove()
+			}
+			return struct{}{}, err
+		})
 		if err != nil && !errors.Is(err, namelock.ErrLocked) {
 			k.logger().Error("what a killed process left cannot be removed", "path", h.dir, "error", err)
 		}

@@ -2,6 +2,9 @@ package mount
 
 import (
 	"context"
+	"errors"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -74,4 +77,41 @@ func TestR3_AHideoutThatIsLeftIsUsedAgain(t *testing.T) {
 	require.NoError(t, k.Bind(t.Context(), Binding{Source: source, Target: at}))
 	require.NoDirExists(t, h.dir)
 	require.NoError(t, k.Unmount(t.Context(), at))
+}
+
+// R14: the hidden mount of a device that does not answer, here since its image is
+// on a frozen file system, keeps no other call waiting.
+func TestR14_AHiddenMountThatDoesNotAnswer(t *testing.T) {
+	looptest.NeedRoot(t)
+	dir := looptest.Dir(t)
+	outer, k := target(t, dir, "outer"), &Kernel{hidden: target(t, dir, "hidden"), patience: 100 * time.Millisecond}
+	point := filepath.Join(k.hidden, "killed", "mount")
+	run := func(name string, args ...string) {
+		out, err := exec.Command(name, args...).CombinedOutput()
+		require.NoError(t, err, "%s %v: %s", name, args, out)
+	}
+	require.NoError(t, unix.Mount(device(t, "ext4").Name(), outer, "ext4", 0, ""))
+	defer func() { require.NoError(t, unix.Unmount(outer, 0)) }()
+	image := filepath.Join(outer, "image")
+	run("truncate", "-s", "16M", image)
+	run("mkfs.ext4", "-q", image)
+	require.NoError(t, (&hideout{dir: filepath.Dir(point), node: point}).build(true))
+	run("mount", "-o", "loop", image, point)
+	require.NoError(t, os.WriteFile(filepath.Join(point, "x"), make([]byte, 1<<20), 0o600))
+	run("fsfreeze", "-f", outer)
+	found := make(chan error, 1)
+	go func() {
+		_, err := k.Find("/proc")
+		found <- err
+	}()
+	var err error
+	select {
+	case err = <-found:
+	case <-time.After(10 * time.Second):
+		err = errors.New("no answer")
+	}
+	run("fsfreeze", "-u", outer)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return k.watch.Quiet() }, time.Minute, 10*time.Millisecond)
+	require.NoDirExists(t, filepath.Dir(point), "what was late has been removed")
 }

@@ -100,7 +100,7 @@ func Ensure(ctx context.Context, backing *os.File) (Info, error) {
 		info, err := Status(device)
 		return info, errors.Join(err, device.Close())
 	}
-	device, err := os.Open(have.Path)
+	device, err := Open(*have) // else Keep could be of another file's device
 	if err != nil {
 		return Info{}, err
 	}
