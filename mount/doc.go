@@ -57,6 +57,8 @@
 //     an error. Before 6.13 it has the details; from then on it is not even
 //     read, and every lookup costs the same with ten mounts and with ten
 //     thousand.
+//     Before 5.8 shares are mounted and found by mountinfo, at its risk; package csi
+//     stages no file system for writing there.
 //  14. Ruling 27: a share is mounted by mount(8) in a child that dies with the
 //     context.
 //

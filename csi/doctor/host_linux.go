@@ -52,11 +52,21 @@ func kernel(context.Context, Target) []Finding {
 		return []Finding{{"kernel", err.Error(), "", Warning}}
 	}
 	release := unix.ByteSliceToString(u.Release[:])
+	if !tellsMounts() {
+		return []Finding{{"kernel", release + ": statx does not say what is mounted, so no file system can be staged for writing", "Linux 5.8 or later is needed on a node", Failure}}
+	}
 	if !mount.NewKernel().Features().NewMount {
 		return []Finding{{"kernel", release + ": mounts by mount(8), since fsopen or mount_setattr is missing or filtered",
 			"Linux 5.12 or later, and a seccomp profile that allows them, mount in one step", Warning}}
 	}
 	return []Finding{{Check: "kernel", Found: release + ": mounts by fsopen and move_mount"}}
+}
+
+// tellsMounts reports whether statx(2) says what is the root of a mount.
+func tellsMounts() bool {
+	var st unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, "/", 0, unix.STATX_TYPE, &st)
+	return err == nil && st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
 // fileSystems looks for those that volumes usually have. A module that is not
