@@ -231,6 +231,18 @@ func (s *staging) mountPoint() string {
 	return stagePoint(s.path, s.volume.ID, s.volume.Access.Block)
 }
 
+// undoMount unmounts what is mounted at the mount point.
+func (s *staging) undoMount() {
+	point := s.mountPoint()
+	s.undo.add("unmount "+point, func(ctx context.Context) error { return s.d.opts.Mounts.Unmount(ctx, point) })
+}
+
+// undoPlaceholder removes the file that a raw device is bound to.
+func (s *staging) undoPlaceholder() {
+	point := s.mountPoint()
+	s.undo.add("remove "+point, func(context.Context) error { return mount.Remove(point) })
+}
+
 // stagePoint is the staging path itself for a file system, and for a raw
 // device a file in it that is named by the volume: the kubelet can give the
 // same directory to different volumes (kubernetes#87724).

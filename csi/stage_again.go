@@ -1,7 +1,6 @@
 package csi
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -66,7 +65,10 @@ func (s *staging) beginAgain(prior *volumeRecord) error {
 	s.record = *prior
 	if s.unfinished(prior) {
 		s.undoPrior(prior)
-		s.undo.add("unmount "+s.mountPoint(), s.unmountAll)
+		if s.volume.Access.Block {
+			s.undoPlaceholder()
+		}
+		s.undoMount()
 	}
 	if what := incompatible(prior.Volume.Access, s.volume.Access); what != "" {
 		return refuse(ErrExists, "volume %s is staged at %s with another %s", s.volume.ID, s.path, what)
@@ -83,13 +85,6 @@ func (s *staging) unfinished(prior *volumeRecord) bool {
 	}
 	targets, err := s.d.publishedTargets(s.volume.ID)
 	return err == nil && len(targets) == 0
-}
-
-func (s *staging) unmountAll(ctx context.Context) error {
-	if err := s.d.opts.Mounts.Unmount(ctx, s.mountPoint()); err != nil || !s.volume.Access.Block {
-		return err
-	}
-	return mount.Remove(s.mountPoint())
 }
 
 // incompatible names what keeps a volume that was staged for have from being

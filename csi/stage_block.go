@@ -1,8 +1,6 @@
 package csi
 
 import (
-	"context"
-
 	"github.com/csikit/csikit/fs"
 	"github.com/csikit/csikit/mount"
 )
@@ -38,11 +36,11 @@ func (s *staging) stageBlock(device *fs.Device) error {
 
 func (s *staging) bindDevice(device *fs.Device) error {
 	point := s.mountPoint()
-	s.undo.add("remove "+point, func(context.Context) error { return mount.Remove(point) })
+	s.undoPlaceholder()
 	if err := mount.MakeFile(point); err != nil {
 		return hostError(err, "volume %s: make the file that its device is bound to", s.volume.ID)
 	}
-	s.undo.add("unmount "+point, func(ctx context.Context) error { return s.d.opts.Mounts.Unmount(ctx, point) })
+	s.undoMount()
 	err := s.d.opts.Mounts.Bind(s.ctx.Op, mount.Binding{Source: device.Path(), Target: point, ReadOnly: s.volume.ReadOnly})
 	return hostError(err, "volume %s: bind device %s to %s", s.volume.ID, majorMinor(device.Number()), point)
 }

@@ -1,7 +1,6 @@
 package csi
 
 import (
-	"context"
 	"errors"
 	"os"
 
@@ -108,7 +107,7 @@ func (s *staging) mountDevice(device *fs.Device, spec Device) error {
 		return err
 	}
 	s.uuid = content.UUID
-	s.undo.add("unmount "+s.path, func(ctx context.Context) error { return s.d.opts.Mounts.Unmount(ctx, s.path) })
+	s.undoMount()
 	err = s.d.opts.Mounts.Mount(s.ctx.Op, mount.Mount{
 		Type: content.Type, Device: device.File(), ReadOnly: s.volume.ReadOnly,
 		Options: readOnlyOptions(content.Type, s.volume),

@@ -1,8 +1,6 @@
 package csi
 
 import (
-	"context"
-
 	"github.com/csikit/csikit/fs"
 	"github.com/csikit/csikit/mount"
 )
@@ -65,7 +63,7 @@ func (s *staging) mountLiving(device *fs.Device, spec Device) error {
 		return refuse(ErrPending, "volume %s: ext4 has seen %s errors and must be checked, which has to wait until nothing has it mounted any more: look at dmesg", id, errs)
 	}
 	s.uuid = content.UUID
-	s.undo.add("unmount "+s.path, func(ctx context.Context) error { return s.d.opts.Mounts.Unmount(ctx, s.path) })
+	s.undoMount()
 	err = s.d.opts.Mounts.Mount(s.ctx.Op, mount.Mount{
 		Type: content.Type, Device: device.File(), ReadOnly: s.volume.ReadOnly,
 		Options: readOnlyOptions(content.Type, s.volume),

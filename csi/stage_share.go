@@ -33,7 +33,7 @@ func (s *staging) mountShare(share Share) error {
 		}
 	}
 	s.record.Share = share.Source
-	s.undo.add("unmount "+s.path, func(ctx context.Context) error { return s.d.opts.Mounts.Unmount(ctx, s.path) })
+	s.undoMount()
 	if share.Mount != nil {
 		return s.backendMount(share)
 	}
