@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/csikit/csikit/csi/internal/nodestate"
 	"github.com/csikit/csikit/mount"
@@ -123,12 +122,12 @@ func (p *publication) createEphemeral() error {
 // goes when the pod is unpublished.
 func (p *publication) undoEphemeral() func(context.Context) error {
 	id := p.volume.ID
-	ids, err := call(p.ctx.Wait, p.d, "EphemeralVolumes", id, p.d.features.ephemeral.EphemeralVolumes)
+	there, err := p.d.ephemeralIsThere(p.ctx.Wait, id)
 	return func(ctx context.Context) error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("it is not known whether it was there before: %w", err)
-		case slices.Contains(ids, id):
+		case there:
 			return errors.New("it was there before, and may hold data")
 		}
 		return p.d.deleteEphemeral(ctx, ctx, id)

@@ -104,11 +104,17 @@ func (d *Driver) deleteEphemeral(wait, op context.Context, id string) error {
 	if ephemeral == nil {
 		return nil
 	}
-	ids, err := call(wait, d, "EphemeralVolumes", id, ephemeral.EphemeralVolumes)
-	if err != nil || !slices.Contains(ids, id) {
+	if there, err := d.ephemeralIsThere(wait, id); err != nil || !there {
 		return err
 	}
 	return do(op, d, "DeleteEphemeral", id, func(ctx context.Context) error {
 		return ephemeral.DeleteEphemeral(ctx, NodeVolume{ID: id, Ephemeral: true})
 	})
+}
+
+// ephemeralIsThere reports whether the backend lists the volume as an ephemeral one
+// of this node.
+func (d *Driver) ephemeralIsThere(wait context.Context, id string) (bool, error) {
+	ids, err := call(wait, d, "EphemeralVolumes", id, d.features.ephemeral.EphemeralVolumes)
+	return slices.Contains(ids, id), err
 }
