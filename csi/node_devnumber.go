@@ -1,7 +1,10 @@
 package csi
 
 import (
+	"errors"
 	"fmt"
+	iofs "io/fs"
+	"os"
 	"strconv"
 	"strings"
 
@@ -23,7 +26,13 @@ func anonymous(number uint64) bool { return number>>8&0xfff == 0 && number>>32&^
 // sysfs reads an attribute of a block device without touching the device,
 // trimmed. The error wraps fs.ErrNotExist if there is no such device.
 func sysfs(number uint64, attribute string) (string, error) {
-	value, err := rawfile.Read("/sys/dev/block/" + majorMinor(number) + "/" + attribute)
+	const devices = "/sys/dev/block/"
+	value, err := rawfile.Read(devices + majorMinor(number) + "/" + attribute)
+	if errors.Is(err, iofs.ErrNotExist) {
+		if _, noSysfs := os.Stat(devices); noSysfs != nil { // a container without it knows no device
+			return "", fmt.Errorf("look for block device %s: there is no %s", majorMinor(number), devices)
+		}
+	}
 	return strings.TrimSpace(string(value)), err
 }
 
