@@ -58,6 +58,19 @@ func Open(info Info) (*os.File, error) {
 	return device, nil
 }
 
+// DetachBound detaches the device of info, see [Detach]. One that is not bound to
+// that file any more is done, and left alone.
+func DetachBound(info Info) error {
+	device, err := Open(info)
+	if errors.Is(err, ErrUnbound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(Detach(device), device.Close())
+}
+
 // DetachAll detaches every device of a file, see [Detach], and waits a moment
 // for those to go that nobody uses.
 func DetachAll(ctx context.Context, backing *os.File) error {
@@ -69,14 +82,7 @@ func DetachAll(ctx context.Context, backing *os.File) error {
 		if info.Device != dev || info.Inode != ino {
 			return nil
 		}
-		device, err := Open(info)
-		if errors.Is(err, ErrUnbound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return errors.Join(Detach(device), device.Close())
+		return DetachBound(info)
 	})
 	if err == nil {
 		_, err = Unused(ctx, backing)

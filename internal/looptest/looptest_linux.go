@@ -37,7 +37,7 @@ func detach(t testing.TB, path string, dev, ino uint64) {
 	nothing := func(string) bool { return false }
 	err := loopdev.Each(nothing, func(info loopdev.Info) error {
 		if info.Path == path && info.Device == dev && info.Inode == ino {
-			return detachPath(path)
+			return loopdev.DetachBound(info)
 		}
 		return nil
 	})
