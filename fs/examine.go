@@ -62,7 +62,7 @@ func readView(ctx context.Context, src io.ReaderAt, size int64, buffer []byte) (
 // found instead.
 func sweep(ctx context.Context, src io.ReaderAt, size int64, r *report) (Content, error) {
 	dirty, blank := false, true
-	all := spans(size)
+	all, ext := spans(size), extPlaces(size)
 	head := aligned(all[0].length)
 	rest := aligned(longest(all[1:]))
 	for i, s := range all {
@@ -75,7 +75,7 @@ func sweep(ctx context.Context, src io.ReaderAt, size int64, r *report) (Content
 		}
 		if firstNonZero(b) >= 0 {
 			dirty, blank = true, blank && blankMirrors(b, s.offset)
-			findLeftovers(b, s.offset, size, r)
+			findLeftovers(b, s.offset, size, ext, r)
 		}
 	}
 	if !dirty {

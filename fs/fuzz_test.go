@@ -28,7 +28,7 @@ func FuzzRecognisers(f *testing.F) {
 		if c, ok := r.verdict(); ok != (c.State == Known || c.State == Ambiguous) || c.State == Empty {
 			t.Fatalf("%v %v", c, ok)
 		}
-		findLeftovers(append(data, 1), at, size, r)
+		findLeftovers(append(data, 1), at, size, extPlaces(size), r)
 	})
 }
 

@@ -9,11 +9,12 @@ import (
 // is never empty; the search only tells what it may have been, and finds the
 // few things that are known by something else than their beginning.
 
-// findLeftovers looks into b, which was read at offset and is not all zeros.
-func findLeftovers(b []byte, offset, size int64, r *report) {
+// findLeftovers looks into b, which was read at offset and is not all zeros. ext
+// are the places of [extPlaces].
+func findLeftovers(b []byte, offset, size int64, ext []int64, r *report) {
 	r.note("data at byte %d", offset+firstNonZero(b))
 	window := func(at int64, n int) []byte { return within(b, offset, at, n) }
-	for _, at := range extPlaces(size) {
+	for _, at := range ext {
 		s, err := parseExt(window(at, extLength))
 		if err == nil || (!errors.Is(err, errNoMagic) && s.uuid != [16]byte{}) {
 			r.note("copy of the superblock of %s %s at byte %d", s.kind(), s.uuid, at)
