@@ -89,7 +89,7 @@ func TestLUKS_Life(t *testing.T) {
 			require.NotEmpty(t, backend.mapping(t, "v"))
 			require.NoError(t, n.unpublish("v", target))
 			require.NoError(t, n.unstage("v"))
-			require.Empty(t, backend.device(t, "v"), "the device is detached, so nothing is open on it")
+			backend.detached(t, "v") // so nothing is open on it
 			n.nothingLeft()
 			n.noPlaintext(backend, "v", "plaintext of a secret")
 
@@ -115,7 +115,7 @@ func TestLUKS_WrongPassphraseIsFinal(t *testing.T) {
 		err := n.stage("v", fstype("xfs"), encrypted(wrong))
 		n.want(codes.Unauthenticated, err, "passphrase")
 		require.NotContains(t, err.Error(), wrong)
-		require.Empty(t, backend.device(t, "v"))
+		backend.detached(t, "v")
 		n.nothingLeft()
 	}
 	require.Equal(t, before, backend.hash(t, "v"))
@@ -151,7 +151,7 @@ func TestLUKS_RawDevice(t *testing.T) {
 		require.Equal(t, int64(2*imageSize-16<<20), n.usage("v", target).GetTotal())
 		require.NoError(t, n.unpublish("v", target))
 		require.NoError(t, n.unstage("v"))
-		require.Empty(t, backend.device(t, "v"))
+		backend.detached(t, "v")
 	}
 	n.noPlaintext(backend, "v", "plaintext of a secret")
 	_, err := os.Stat(backend.image("v") + ".formatted")
@@ -213,7 +213,7 @@ func TestLUKS_WhatAKillLeaves(t *testing.T) {
 			kill()
 			n.restart()
 			require.NoError(t, n.unstage("v"))
-			require.Empty(t, backend.device(t, "v"))
+			backend.detached(t, "v")
 			n.nothingLeft()
 			require.NoError(t, stage(passphrase))
 		})

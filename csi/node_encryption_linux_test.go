@@ -44,7 +44,7 @@ func TestLUKS_RefusedWithEvidence(t *testing.T) {
 			before := backend.hash(t, "v")
 			n.want(test.code, n.stage("v", test.stage), test.words...)
 			require.Equal(t, before, backend.hash(t, "v"))
-			require.Empty(t, backend.device(t, "v"))
+			backend.detached(t, "v")
 			n.nothingLeft()
 		})
 	}

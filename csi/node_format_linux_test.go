@@ -46,7 +46,7 @@ func TestR2_TheWrongDeviceIsNotTouched(t *testing.T) {
 				require.NoError(t, n.stage("v"), "the retry goes on")
 				require.NoError(t, n.unstage("v"))
 			}
-			require.Empty(t, backend.device(t, "v"))
+			backend.detached(t, "v")
 			n.nothingLeft()
 		})
 	}
@@ -78,7 +78,7 @@ func TestRuling31_AGroupIsNotForDevices(t *testing.T) {
 	before := backend.hash(t, "v")
 	n.want(codes.FailedPrecondition, n.stage("v"), "MountGroup")
 	require.Equal(t, before, backend.hash(t, "v"))
-	require.Empty(t, backend.device(t, "v"))
+	backend.detached(t, "v")
 	n.nothingLeft()
 }
 
@@ -131,7 +131,7 @@ func TestR1_NotFormatted(t *testing.T) {
 				edits = append(edits, test.edit)
 			}
 			n.want(codes.FailedPrecondition, n.stage("v", edits...), test.text)
-			require.Empty(t, backend.device(t, "v"))
+			backend.detached(t, "v")
 			require.Equal(t, before, backend.hash(t, "v"))
 			n.nothingLeft()
 		})
@@ -189,7 +189,7 @@ func TestRule40_DeviceStagingIsUndone(t *testing.T) {
 	backend.markFail = csi.ErrExhausted
 	n.want(codes.ResourceExhausted, n.stage("v"))
 	require.Zero(t, n.mounts())
-	require.Empty(t, backend.device(t, "v"))
+	backend.detached(t, "v")
 	n.nothingLeft()
 	backend.markFail = nil
 	require.NoError(t, n.stage("v"), "what mkfs made is used")
@@ -271,7 +271,7 @@ func TestRule40_WhatMkfsCanNeverDoIsFinal(t *testing.T) {
 			n, backend := newLoopNode(t, "v")
 			require.NoError(t, os.Truncate(backend.image("v"), test.size))
 			n.want(codes.InvalidArgument, n.stage("v", test.edit), test.text)
-			require.Empty(t, backend.device(t, "v"))
+			backend.detached(t, "v")
 			n.nothingLeft()
 		})
 	}

@@ -51,28 +51,12 @@ func (f *loopFake) Locate(ctx context.Context, v csi.NodeVolume) (csi.Source, er
 		return nil, err
 	}
 	defer image.Close()
-	dev, ino, err := loopdev.Identity(image)
+	loop, err := loopdev.Ensure(ctx, image)
 	if err != nil {
 		return nil, err
 	}
-	found, err := loopdev.Find(image)
-	if err != nil {
-		return nil, err
-	}
-	if len(found) == 0 {
-		device, err := loopdev.Attach(ctx, image, loopdev.Options{})
-		if err != nil {
-			return nil, err
-		}
-		found = []loopdev.Info{{Path: device.Name()}}
-		device.Close()
-	}
-	d := csi.Device{Path: found[0].Path, ReadsZero: true, Fenced: true, Verify: func(_ context.Context, device *os.File) error {
-		info, err := loopdev.Status(device)
-		if err == nil && (info.Device != dev || info.Inode != ino) {
-			err = fmt.Errorf("%w: %s is another file", csi.ErrInUse, info.Path)
-		}
-		return err
+	d := csi.Device{Path: loop.Path, ReadsZero: true, Fenced: true, Verify: func(_ context.Context, device *os.File) error {
+		return loopdev.Verify(device, loop.Device, loop.Inode)
 	}}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -89,35 +73,26 @@ func (f *loopFake) Release(_ context.Context, v csi.NodeVolume) error {
 	f.mu.Lock()
 	f.released++
 	f.mu.Unlock()
-	return f.each(v.ID, loopdev.Detach)
+	return f.open(v.ID, func(image *os.File) error { // without the wait of DetachAll: tests hold devices
+		found, err := loopdev.Find(image)
+		for _, info := range found {
+			err = errors.Join(err, loopdev.DetachBound(info))
+		}
+		return err
+	})
 }
 
 // GrowDevice gives the loop device the size of its file.
 func (f *loopFake) GrowDevice(_ context.Context, e csi.Expansion) error {
-	return f.each(e.ID, loopdev.SetCapacity)
+	return f.open(e.ID, loopdev.Follow)
 }
 
-func (f *loopFake) each(id string, do func(*os.File) error) error {
+func (f *loopFake) open(id string, do func(*os.File) error) error {
 	image, err := os.Open(f.image(id))
 	if err != nil {
 		return err
 	}
-	defer image.Close()
-	dev, ino, err := loopdev.Identity(image)
-	if err != nil {
-		return err
-	}
-	none := func(string) bool { return false }
-	return loopdev.Each(none, func(info loopdev.Info) error {
-		if info.Device != dev || info.Inode != ino {
-			return nil
-		}
-		device, err := loopdev.Open(info)
-		if err != nil {
-			return err
-		}
-		return errors.Join(do(device), device.Close())
-	})
+	return errors.Join(do(image), image.Close())
 }
 
 func (f *loopFake) Formatted(_ context.Context, v csi.NodeVolume) (bool, error) {
@@ -152,7 +127,13 @@ func (f *loopFake) set(edit func(*csi.Device)) {
 
 // device returns the loop device of a volume, "" if it has none.
 func (f *loopFake) device(t testing.TB, id string) (path string) {
-	require.NoError(t, f.each(id, func(d *os.File) error { path = d.Name(); return nil }))
+	require.NoError(t, f.open(id, func(image *os.File) error {
+		found, err := loopdev.Find(image)
+		if len(found) > 0 {
+			path = found[0].Path
+		}
+		return err
+	}))
 	return path
 }
 
@@ -267,7 +248,7 @@ func copyImage(t *testing.T, from, to string) {
 
 // detached waits until the volume has no loop device: other processes that look
 // for theirs hold each of them for an instant, and meanwhile it keeps its size.
-func (f *loopFake) detached(t *testing.T, id string) {
+func (f *loopFake) detached(t testing.TB, id string) {
 	t.Helper()
 	require.Eventually(t, func() bool { return f.device(t, id) == "" }, 5*time.Second, 10*time.Millisecond)
 }
