@@ -128,24 +128,31 @@ func (n *nodeUnderTest) start() {
 	d, err := csi.New(n.name, n.backend, &n.opts)
 	require.NoError(n, err)
 	n.driver = d
-	server := grpc.NewServer()
-	d.Register(server)
-	listener := bufconn.Listen(1 << 16)
+	var disconnect func()
+	n.NodeClient, disconnect = connected(n, d.Register, check)
+	n.stop = func() {
+		disconnect()
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		assert.NoError(n, d.Shutdown(ctx))
+	}
+}
+
+// connected puts a node service behind real gRPC.
+func connected(t testing.TB, register func(grpc.ServiceRegistrar), check grpc.UnaryClientInterceptor) (client csipb.NodeClient, stop func()) {
+	server, listener := grpc.NewServer(), bufconn.Listen(1<<16)
+	register(server)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
 	conn, err := grpc.NewClient("passthrough:bufconn",
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithUnaryInterceptor(check))
-	require.NoError(n, err)
-	n.NodeClient = csipb.NewNodeClient(conn)
-	n.stop = func() {
-		assert.NoError(n, conn.Close())
+	require.NoError(t, err)
+	return csipb.NewNodeClient(conn), func() {
+		assert.NoError(t, conn.Close())
 		server.Stop()
-		assert.NoError(n, <-done)
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		assert.NoError(n, d.Shutdown(ctx))
+		assert.NoError(t, <-done)
 	}
 }
 
