@@ -14,6 +14,7 @@ import (
 	"github.com/csikit/csikit/csi/internal/keyop"
 	"github.com/csikit/csikit/fs"
 	"github.com/csikit/csikit/internal/namelock"
+	"github.com/csikit/csikit/internal/watch"
 )
 
 // A Driver serves the CSI RPCs of one backend. Make it with [New]; its methods
@@ -27,6 +28,7 @@ type Driver struct {
 	locks      *namelock.Kept // among the processes of a node
 	faults     fault.Point
 	gauge      fs.Gauge // of volumes on this node
+	shares     watch.Watch
 	requests   *requestIDs
 	recovery   grpc.UnaryServerInterceptor
 	health     health

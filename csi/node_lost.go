@@ -78,11 +78,18 @@ func (d *Driver) ownerOf(id, path string) (string, error) {
 func (d *Driver) adopt(id, path string, info mount.Info) *volumeRecord {
 	r := &volumeRecord{Phase: phaseStaged, Boot: nodestate.BootID(), Path: path, Volume: recordedVolume{ID: id, ReadOnly: info.ReadOnly}}
 	r.Volume.Access.Block = info.Rdev != 0
-	if number := deviceOf(info); !anonymous(number) {
+	if number := deviceOf(info); !anonymous(number) && !directoryOf(info) {
 		r.Device = &recordedDevice{Number: number, Path: info.Source}
 	}
 	d.adoptEncryption(r)
 	return r
+}
+
+// directoryOf reports whether a mount is a directory of a file system, as the
+// share of type bind is: that of a device is mounted whole. btrfs can be made to
+// show a subvolume, and below several layers may be anything.
+func directoryOf(i mount.Info) bool {
+	return i.Rdev == 0 && i.Root != "/" && i.Type != "btrfs" && i.Layers <= 1
 }
 
 // adoptEncryption completes a record by the encryption that is open for the

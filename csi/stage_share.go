@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"time"
 
+	"github.com/csikit/csikit/internal/watch"
 	"github.com/csikit/csikit/mount"
 )
 
@@ -74,17 +76,28 @@ func (s *staging) verifyShare(i mount.Info, share Share) error {
 		return nil
 	case s.record.Mount != nil && s.record.Share == share.Source && s.record.Mount.is(i):
 		return nil
-	case s.record.Mount == nil && s.isShare(i, share):
-		return nil
+	case s.record.Mount == nil:
+		same, err := s.isShare(i, share)
+		if err != nil {
+			return hostError(err, "volume %s: look whether %s is bound at %s", s.volume.ID, share.Source, s.path)
+		}
+		if same {
+			return nil
+		}
 	}
 	return s.differs("a share that is not " + share.Source)
 }
 
-func (s *staging) isShare(i mount.Info, share Share) bool {
+func (s *staging) isShare(i mount.Info, share Share) (bool, error) {
 	if share.Type != "bind" {
-		return i.Source == share.Source
+		return i.Source == share.Source, nil
 	}
-	source, sourceErr := os.Stat(share.Source)
-	target, targetErr := os.Stat(s.path)
-	return sourceErr == nil && targetErr == nil && os.SameFile(source, target)
+	return watch.Call(&s.d.shares, "bind of "+share.Source, bindPatience, func() (bool, error) {
+		source, sourceErr := os.Stat(share.Source)
+		target, targetErr := os.Stat(s.path)
+		return sourceErr == nil && targetErr == nil && os.SameFile(source, target), nil
+	})
 }
+
+// bindPatience is how long a server may take to say what is bound (R14).
+const bindPatience = 2 * time.Second
