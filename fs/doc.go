@@ -18,10 +18,10 @@
 //     emptiness. [Empty] means: the first and the last 4 MiB and the places
 //     where ext2, ext3, ext4, xfs and btrfs keep copies of their superblock,
 //     whatever [Format.Options] said of blocks, clusters and groups, read as zeros,
-//     past the page cache, and blkid found nothing either. What is elsewhere has
-//     not been read, see [Format.ReadsZero]: an ext file system of a single group
-//     (below 128 MiB by default, 32768 clusters of bigalloc) has no copy, and
-//     xfs with a stripeUnit above 32 KiB may have its groups elsewhere.
+//     past the page cache, and blkid found nothing either. Of up to 128 MiB all is
+//     read. Of more, what is elsewhere is not, see [Format.ReadsZero]: an ext4 of a
+//     single group (32768 clusters of bigalloc) has no copy, and xfs with a
+//     stripeUnit above 32 KiB may have its groups elsewhere.
 //  2. One file is opened once and names the device from then on (R2). Tools
 //     get that file, not a path: what a path means can change, the file cannot.
 //     A file opened anew is checked to be the same disk.

@@ -12,14 +12,20 @@ type span struct{ offset, length int64 }
 func (s span) end() int64 { return s.offset + s.length }
 
 const (
-	edge      = 4 << 20 // what must be zero at the beginning and at the end
-	placeSize = 4 << 10 // what is read at each place of a copy
+	edge      = 4 << 20   // what must be zero at the beginning and at the end
+	few       = 128 << 20 // a device of up to that many bytes is read whole
+	placeSize = 4 << 10   // what is read at each place of a copy
 )
 
 // spans returns what must read as zeros for a device of that size to be empty
 // (R1): both ends, and every place where a file system that lost its beginning
-// would still have a copy of its superblock. Sorted, without overlaps.
+// would still have a copy of its superblock. Sorted, without overlaps. All of a
+// small device is read: an ext file system of that size has one group, and no
+// copy.
 func spans(size int64) []span {
+	if size <= few {
+		return whole(size)
+	}
 	all := []span{{0, min(edge, size)}, {max(0, size-edge), min(edge, size)}}
 	for _, places := range [][]int64{extPlaces(size), xfsPlaces(size), btrfsMirrors[:]} {
 		for _, at := range places {
@@ -30,6 +36,13 @@ func spans(size int64) []span {
 		}
 	}
 	return join(all)
+}
+
+func whole(size int64) (all []span) {
+	for at := int64(0); at < size; at += edge {
+		all = append(all, span{at, min(edge, size-at)})
+	}
+	return all
 }
 
 // join sorts spans and merges those that touch.

@@ -49,16 +49,42 @@ func TestR1_AWipedBeginningOfOurOwnOptions(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %d %v", c.kind, c.size, c.options), func(t *testing.T) {
 			d, image := newDevice(t, c.size)
 			require.NoError(t, d.Format(t.Context(), Format{Type: c.kind, UUID: unique(c.kind).UUID, Options: c.options}))
-			f, err := os.OpenFile(image, os.O_WRONLY, 0)
-			require.NoError(t, err)
-			_, err = f.WriteAt(make([]byte, edge), 0)
-			require.NoError(t, err)
-			require.NoError(t, f.Close())
-			require.NoError(t, dropCache(d.file))
-			content, err := d.Probe(t.Context())
-			require.NoError(t, err)
+			content := wiped(t, d, image)
 			require.Equal(t, NonEmptyUnknown, content.State, "%v", content)
 			require.Contains(t, content.String(), "copy of the superblock", "not by luck")
 		})
 	}
+}
+
+// R1: an ext file system of one group has no copy of its superblock, so that all
+// of a device is read that is small enough to have such a one by default.
+func TestR1_AWipedBeginningOfOneGroup(t *testing.T) {
+	for _, kind := range []string{"ext2", "ext4"} {
+		for _, size := range []int64{16 << 20, 100<<20 + 512, few} {
+			t.Run(fmt.Sprintf("%s %d", kind, size), func(t *testing.T) {
+				d, image := newDevice(t, size)
+				require.NoError(t, d.Format(t.Context(), Format{Type: kind, UUID: unique(kind).UUID, Options: map[string]string{"blockSize": "4k"}}))
+				f, err := os.OpenFile(image, os.O_WRONLY, 0)
+				require.NoError(t, err)
+				_, err = f.WriteAt([]byte("what a user wrote"), 10<<20+100)
+				require.NoError(t, err)
+				require.NoError(t, f.Close())
+				content := wiped(t, d, image)
+				require.Equal(t, NonEmptyUnknown, content.State, "%v", content)
+			})
+		}
+	}
+}
+
+// wiped is what is found when the beginning of the image reads as zeros.
+func wiped(t *testing.T, d *Device, image string) Content {
+	f, err := os.OpenFile(image, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteAt(make([]byte, edge), 0)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	require.NoError(t, dropCache(d.file))
+	content, err := d.Probe(t.Context())
+	require.NoError(t, err)
+	return content
 }
