@@ -79,10 +79,17 @@ func (d *Driver) adopt(id, path string, info mount.Info) *volumeRecord {
 	r := &volumeRecord{Phase: phaseStaged, Boot: nodestate.BootID(), Path: path, Volume: recordedVolume{ID: id, ReadOnly: info.ReadOnly}}
 	r.Volume.Access.Block = info.Rdev != 0
 	if number := deviceOf(info); !anonymous(number) && !directoryOf(info) {
-		r.Device = &recordedDevice{Number: number, Path: info.Source}
+		r.Device = adoptDevice(number, info.Source)
 	}
 	d.adoptEncryption(r)
 	return r
+}
+
+// adoptDevice records a device by its number, and by what tells it from the next
+// one that gets the number.
+func adoptDevice(number uint64, path string) *recordedDevice {
+	sequence, _ := sysfs(number, "diskseq") // of Linux 5.15
+	return &recordedDevice{Number: number, Path: path, Sequence: sequence}
 }
 
 // directoryOf reports whether a mount is a directory of a file system, as the
@@ -101,7 +108,7 @@ func (d *Driver) adoptEncryption(r *volumeRecord) bool {
 	}
 	r.Encrypted, r.Mapping, r.Device = true, r.Device, nil
 	if below != 0 {
-		r.Device = &recordedDevice{Number: below}
+		r.Device = adoptDevice(below, "")
 	}
 	return true
 }

@@ -37,8 +37,9 @@ type volumeRecord struct {
 	// device of its content, once there is one.
 	Encrypted bool            `json:"encrypted,omitempty"`
 	Mapping   *recordedDevice `json:"mapping,omitempty"`
-	// Share is the source of a share.
-	Share string `json:"share,omitempty"`
+	// Shared says that a share is about to be mounted, and Share is its source.
+	Shared bool   `json:"shared,omitempty"`
+	Share  string `json:"share,omitempty"`
 	// Mount is set once something is mounted and verified.
 	Mount *recordedMount `json:"mount,omitempty"`
 }

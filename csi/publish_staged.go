@@ -24,9 +24,9 @@ func (p *publication) findStaged() error {
 	p.source = stagePoint(p.staging, p.volume.ID, p.volume.Access.Block)
 	p.info, err = p.d.opts.Mounts.Find(p.source)
 	switch {
-	case err == nil && p.info.Dead == nil:
+	case err == nil && p.info.Dead == nil && !record.reviving():
 		return p.proveStaged(record)
-	case err == nil && gone(p.info.Dead), errors.Is(err, mount.ErrNotMounted) && record.reviving():
+	case err == nil && (p.info.Dead == nil || gone(p.info.Dead)), errors.Is(err, mount.ErrNotMounted) && record.reviving():
 		return p.reviveShare()
 	case errors.Is(err, mount.ErrNotMounted):
 		return refuse(ErrInUse, "volume %s is not staged at %s: call NodeStageVolume first", p.volume.ID, p.staging)

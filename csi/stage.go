@@ -149,6 +149,7 @@ func (s *staging) undoPrior(prior *volumeRecord) {
 	s.undo.add("release volume "+s.volume.ID, func(ctx context.Context) error {
 		return s.d.release(ctx, s.record.Volume.nodeVolume())
 	})
+	defer s.keepPublished() // what is added last is undone first
 	if !prior.thisBoot() || prior.Device == nil {
 		return
 	}
@@ -158,6 +159,21 @@ func (s *staging) undoPrior(prior *volumeRecord) {
 	if prior.Encrypted {
 		s.undo.add("close the encryption of volume "+s.volume.ID, s.closeEncryption)
 	}
+}
+
+// keepPublished keeps the undo from what a pod uses: a raw device can be published
+// while its staging bind is lost, and a bind of a device node holds nothing.
+func (s *staging) keepPublished() {
+	if s.key.Target != "" {
+		return
+	}
+	s.undo.add("release what pods use", func(context.Context) error {
+		targets, err := s.d.publishedTargets(s.volume.ID)
+		if err == nil && len(targets) > 0 {
+			err = fmt.Errorf("it is published at %s: unpublish it there first", targets[0].Target)
+		}
+		return err
+	})
 }
 
 // find looks at the mount point. A dead share is taken away: nothing that

@@ -57,6 +57,16 @@ func accessType(a Access) string {
 // for. Of what is there only the rest of an attempt is undone: staging it has
 // never succeeded then, and a final error says that nothing exists.
 func (s *staging) beginAgain(prior *volumeRecord) error {
+	if err := s.refuseForeign(prior); err != nil {
+		return err
+	}
+	if s.leftShare(prior) {
+		if err := s.d.opts.Mounts.Unmount(s.ctx.Op, s.mountPoint()); err != nil {
+			return hostError(err, "volume %s: unmount the share that an earlier attempt has left", s.volume.ID)
+		}
+		s.mounted = nil
+		return s.beginFresh(prior)
+	}
 	if !prior.thisBoot() { // lost: what is mounted is compared with what Locate says, and written down if it is that
 		s.record = volumeRecord{Phase: phaseStaging, Boot: nodestate.BootID(), Path: s.path, Volume: recordVolume(s.volume)}
 		s.lost = true
@@ -74,6 +84,31 @@ func (s *staging) beginAgain(prior *volumeRecord) error {
 		return refuse(ErrExists, "volume %s is staged at %s with another %s", s.volume.ID, s.path, what)
 	}
 	return nil
+}
+
+// refuseForeign refuses a path where another volume is staged, before Locate
+// attaches anything.
+func (s *staging) refuseForeign(prior *volumeRecord) error {
+	if prior.thisBoot() && prior.Mount != nil {
+		return nil
+	}
+	owner, err := s.d.ownerOf(s.volume.ID, s.mountPoint())
+	if err != nil || owner == "" {
+		return err
+	}
+	if prior.thisBoot() {
+		s.record = *prior
+		s.undoPrior(prior)
+	}
+	return refuse(ErrExists, "volume %s: volume %s is staged at %s; unstage that one first", s.volume.ID, owner, s.mountPoint())
+}
+
+// leftShare reports whether what is mounted is the share that an attempt has left
+// which did not end: nothing was there when that began. It is mounted anew, since
+// a share that its backend has mounted does not tell whose it is.
+func (s *staging) leftShare(prior *volumeRecord) bool {
+	return prior.thisBoot() && prior.Path == s.path && prior.Shared && prior.Mount == nil &&
+		(prior.Phase == phaseStaging || prior.Phase == phaseReviving)
 }
 
 // unfinished reports whether what is mounted is proven to be what an attempt to

@@ -34,7 +34,10 @@ func (s *staging) mountShare(share Share) error {
 			return hostError(err, "volume %s", s.volume.ID)
 		}
 	}
-	s.record.Share = share.Source
+	s.record.Shared, s.record.Share = true, share.Source
+	if err := s.saveForBoot(); err != nil {
+		return err
+	}
 	s.undoMount()
 	if share.Mount != nil {
 		return s.backendMount(share)

@@ -90,11 +90,23 @@ func (u *unpublication) deleteEphemeral() error {
 	if err != nil || target != nil && !target.Volume.Ephemeral {
 		return err
 	}
-	staged, err := u.d.loadVolume(nodestate.Key{Volume: u.key.Volume})
-	if err != nil || target == nil && staged != nil {
-		return err
+	if target == nil {
+		if elsewhere, err := u.isElsewhere(); err != nil || elsewhere {
+			return err
+		}
 	}
 	return u.d.deleteEphemeral(u.ctx.Wait, u.ctx.Op, u.key.Volume)
+}
+
+// isElsewhere reports whether something is written down of the volume, but not of
+// this target: it is staged, or published at another one.
+func (u *unpublication) isElsewhere() (bool, error) {
+	targets, err := u.d.targetStore().Of(u.key.Volume)
+	if err != nil || len(targets) > 0 {
+		return true, err
+	}
+	staged, err := u.d.volumeStore().Of(u.key.Volume)
+	return slices.ContainsFunc(staged, func(e nodestate.Entry[volumeRecord]) bool { return e.Target != u.key.Target }), err
 }
 
 // deleteEphemeral deletes the volume if the backend says that it is an

@@ -66,7 +66,7 @@ func (u *unstaging) run() error {
 // lookForOwner finds out whether what is mounted at the path is another volume,
 // where nothing says that it is this one.
 func (u *unstaging) lookForOwner() error {
-	if u.record.thisBoot() {
+	if u.record.thisBoot() && u.record.Path == u.path && u.record.Mount != nil {
 		return nil
 	}
 	owner, err := u.d.ownerOf(u.key.Volume, u.path)
@@ -112,7 +112,7 @@ func (u *unstaging) lookForTargets() error {
 	}
 	all, err := u.d.targetStore().Of(u.key.Volume)
 	for _, t := range all {
-		if t.Value.Staging == u.path {
+		if t.Value.Staging == u.path || u.record.thisBoot() && t.Value.Staging == u.record.Path {
 			u.published = append(u.published, t.Target)
 		}
 	}
